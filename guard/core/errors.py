@@ -1,0 +1,55 @@
+"""The few ways in which the world fails; a door maps each to an exit status in one place."""
+
+from __future__ import annotations
+
+
+class GuardError(Exception):
+    """The world failed, and the guard could not decide. `code` is stable, `fix` says what would help."""
+
+    code = "guard.error"
+    exit_status = 2
+
+    def __init__(self, message: str, *, fix: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        if code is not None:
+            self.code = code
+
+
+class UsageError(GuardError):
+    """What was asked makes no sense as asked: a wrong option, a ref that does not exist."""
+
+    code = "usage"
+    exit_status = 64
+
+
+class Refused(GuardError):
+    """What was asked is understood and not allowed."""
+
+    code = "refused"
+    exit_status = 1
+
+
+class GitError(GuardError):
+    """git could not answer."""
+
+    code = "git.failed"
+
+
+class PolicyError(GuardError):
+    """A policy cannot be used; the message names each key path, its line and what was expected."""
+
+    code = "policy.invalid"
+
+
+class LedgerError(GuardError):
+    """The ledger cannot be read or written, or does not add up."""
+
+    code = "ledger.failed"
+
+
+class SettingsError(GuardError):
+    """The operator's settings or keys are missing or wrong."""
+
+    code = "settings.invalid"

@@ -1,0 +1,162 @@
+"""The frozen facts that adapters gather and rules judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from guard.core.evidence import Reading
+from guard.core.model import Commit, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone named by a commit: as author, committer or co-author. The name proves nothing."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An open merge request into a protected branch.
+
+    `proposer` is the forge's name for who opened it (None where the forge cannot tell, which blocks approvals).
+    """
+
+    id: str
+    target: str
+    head: Commit
+    title: str
+    proposer: str | None
+    url: str = ""
+    from_fork: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's standing yes to exactly one head commit; withdrawn ones are not listed."""
+
+    actor: str
+    commit: Commit
+    at: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalFacts:
+    """All that the approval rule judges.
+
+    `authors` maps each kind of authorship (`proposer`, `author`, `committer`, `co-author`) to the forge names and
+    e-mail addresses that hold it; more names only ever make the rule stricter.
+    """
+
+    approvals: tuple[Approval, ...]
+    authors: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One open incident issue."""
+
+    id: str
+    label: str
+    title: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """A recorded human statement for one gate; `commit` is None when it is about no one commit."""
+
+    gate: str
+    actor: str
+    at: datetime
+    commit: Commit | None
+    note: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A tool's report as it was received: the envelope, without the report's bytes.
+
+    `received_at` is the server's time; `exit_code` is the tool's; `digest` (`sha256:…`) that of the report, or ""
+    when there is no report but an exit record alone.
+    """
+
+    id: str
+    source: str
+    subject: Commit
+    tool: str
+    tool_version: str
+    exit_code: int
+    digest: str
+    submitter: str
+    received_at: datetime
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How one commit of the proposal was found to belong to an upstream commit, and what picking that shows.
+
+    `via` is `trailer`, `change-id`, `patch-id`, `squash`; `pick` is what picking `origin` onto the commit's
+    parent gives: `same` tree, a `different` one without conflict, or a `conflict`.
+    """
+
+    via: str
+    origin: Commit
+    pick: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFacts:
+    """What git says about one commit of `target..head`.
+
+    `remerge` is None for a commit with fewer than two parents, else `same`, `different` or `conflict`: what
+    re-creating the merge without a hand gives. `notes` hold what is worth telling (a trailer that names a commit
+    which is not on upstream); `unknown` says why the facts could not be read.
+    """
+
+    commit: Commit
+    subject: str
+    parents: tuple[Commit, ...]
+    on_upstream: bool
+    remerge: str | None = None
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageFacts:
+    """Everything that "master first" judges: `target..head`, oldest first."""
+
+    upstream: Commit
+    target: Commit
+    head: Commit
+    upstream_name: str
+    commits: tuple[CommitFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFacts:
+    """The shape of the move: is `new` a descendant of `old`, and is it exactly one open proposal's head?"""
+
+    descends: Fact[bool]
+    proposals: Fact[tuple[Proposal, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that was gathered for one decision. `members` is by role name, `readings` by evidence key."""
+
+    candidate: CandidateFacts
+    lineage: Fact[LineageFacts]
+    approvals: Fact[ApprovalFacts]
+    incidents: Fact[tuple[Incident, ...]]
+    members: Mapping[str, Fact[frozenset[str]]] = field(default_factory=dict)
+    readings: Mapping[str, Reading] = field(default_factory=dict)

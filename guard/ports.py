@@ -1,0 +1,126 @@
+"""What the journeys need of the world; adapters give it. A port that reads says Unknown, it never says "none" instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from guard.core.facts import Approval, Incident, LineageFacts, Proposal, SignOff, Submission
+from guard.core.model import Commit, Fact
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class Git(Protocol):
+    """One repository, read only, unmoved by any user's or repository's configuration.
+
+    Raises GitError when git cannot answer; a ref or path that is surely not there is None, never an error.
+    """
+
+    def resolve(self, name: str) -> Commit | None:
+        """The commit that a ref, object name or expression stands for (tags peeled), or None."""
+        ...
+
+    def tree_of(self, commit: Commit) -> str: ...
+
+    def descends(self, commit: Commit, ancestor: Commit) -> bool:
+        """Whether `ancestor` is `commit` or one of its ancestors."""
+        ...
+
+    def read(self, commit: Commit, path: str) -> bytes | None:
+        """The bytes of the regular file at `path` in the commit's tree; None where there is no regular file."""
+        ...
+
+    def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
+        """The paths of all regular files below `folder`, sorted; () where there is no such folder."""
+        ...
+
+    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
+        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`."""
+        ...
+
+    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts: ...
+
+
+class Forge(Protocol):
+    """What only a forge knows. A failed read is Unknown; an incomplete list is Unknown too, never a shorter one."""
+
+    def head(self, branch: str) -> Fact[Commit | None]:
+        """Where the branch stands on the forge now; Known(None) when there is surely no such branch."""
+        ...
+
+    def proposals(self, target: str) -> Fact[tuple[Proposal, ...]]:
+        """The open proposals into the branch. One too many is the safe error."""
+        ...
+
+    def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
+        """The standing approvals, each with the commit it was given on. One too few is the safe error."""
+        ...
+
+    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+        """The people behind user names and `@groups`, now. One too few is the safe error."""
+        ...
+
+    def incidents(self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]) -> Fact[tuple[Incident, ...]]:
+        """The open incidents with any of the labels. Where the forge knows who closed one, only a closing by one
+        of `closers` counts. One too many is the safe error."""
+        ...
+
+
+class Records(Protocol):
+    """What people and tools put on record: sign-offs and submitted reports."""
+
+    def signoffs(self, gate: str) -> Fact[tuple[SignOff, ...]]: ...
+
+    def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
+        """All submissions under this source name, newest receipt last."""
+        ...
+
+    def report(self, submission: Submission) -> Fact[bytes]:
+        """The report's bytes, checked against the submission's digest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger. `hash` is `sha256:…` over the canonical JSON of all other fields."""
+
+    repository: str
+    seq: int
+    at: str
+    kind: str
+    body: Mapping[str, object]
+    once: str | None
+    prev: str
+    hash: str
+
+
+class Ledger(Protocol):
+    """Append-only and hash-chained, one chain per repository."""
+
+    def append(self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None) -> Entry:
+        """Add an entry, durable when this returns. An entry with the same `once` is there already: that one is
+        returned and nothing is added, so that doing a thing twice records it once. Raises LedgerError."""
+        ...
+
+    def find(self, once: str) -> Entry | None: ...
+
+    def entries(self, *kinds: str, newest_first: bool = False) -> Iterator[Entry]:
+        """All entries, or those of these kinds, in order."""
+        ...
+
+    def verify(self) -> int:
+        """How many entries were checked. Raises LedgerError naming the first that does not add up."""
+        ...
+
+    def branch_lock(self, ref: str) -> AbstractContextManager[None]:
+        """Held by at most one process at a time; freed by the system when its holder dies. Raises Refused when
+        somebody else holds it."""
+        ...

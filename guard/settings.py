@@ -1,0 +1,100 @@
+"""The operator's settings of a server side: one folder beside the guarded repository, parsed and checked here.
+
+    <home>/settings.toml      what this file describes
+    <home>/allowed_signers    who signs with which key, in OpenSSH's format
+    <home>/guard.toml         the bootstrap policy, for a target branch without a valid one (optional)
+    <home>/ledger.sqlite3     the ledger
+    <home>/keys/              permit signing keys, private, mode 0600
+    <home>/jwks.json          their public halves
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from guard.core.errors import SettingsError
+
+HOME_NAME = "guard"
+"""The folder inside a bare repository that holds the server side, unless the operator chose another."""
+
+Principal = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ServerSettings(BaseModel):
+    """`settings.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repository: str = Field(min_length=1, description="the repository's name, as in the policy's project.repository")
+    git_dir: Path = Field(description="the guarded bare repository")
+    groups: dict[str, tuple[Principal, ...]] = Field(
+        default_factory=dict, description="`@group` → the principals (allowed_signers names) that belong to it"
+    )
+    protect: tuple[str, ...] = Field(default=(), description="branches protected whatever any policy says")
+
+
+class ServerHome(BaseModel):
+    """A server side's folder and its settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    settings: ServerSettings
+
+    @property
+    def allowed_signers(self) -> Path:
+        return self.path / "allowed_signers"
+
+    @property
+    def bootstrap_policy(self) -> Path:
+        return self.path / "guard.toml"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.sqlite3"
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def jwks(self) -> Path:
+        return self.path / "jwks.json"
+
+
+def load_home(path: Path) -> ServerHome:
+    """Read a server side's folder. Raises SettingsError naming the file, the key and what was expected."""
+    file = path / "settings.toml"
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        settings = ServerSettings.model_validate(table)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} holds no guard: there is no settings.toml", fix="guard install --server BARE.git"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: {error}", fix="mend the file or its permissions") from None
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"{file}: {lines}", fix="mend the key; see docs/operator-guide.md") from None
+    return ServerHome(path=path.resolve(), settings=settings)
+
+
+def find_home(*, server: str | None, remote_url: str | None) -> ServerHome | None:
+    """The server side named by `--server` or GUARD_SERVER (a bare repository or its guard folder), or that of a
+    remote on this machine; None where the remote is elsewhere or unguarded. Raises SettingsError."""
+    named = server or os.environ.get("GUARD_SERVER")
+    if named:
+        return load_home(_home_folder(Path(named)))
+    local = (remote_url or "").removeprefix("file://")
+    folder = _home_folder(Path(local)) if local.startswith("/") else None
+    return load_home(folder) if folder and (folder / "settings.toml").exists() else None
+
+
+def _home_folder(path: Path) -> Path:
+    return path if (path / "settings.toml").exists() else path / HOME_NAME
