@@ -1,0 +1,95 @@
+"""The command `guard`: one table of subcommands, imported only when called, and one door for every error."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from guard import __version__
+from guard.core.errors import GuardError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:command, one line for the list of commands)
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module only when it is called or its help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except ImportError as error:
+            raise _missing_extra(error) from error
+
+
+def _missing_extra(error: ImportError) -> GuardError:
+    if (error.name or "").partition(".")[0] in {"guard", "hooks", "webhook_app", ""}:
+        raise error
+    return GuardError(
+        f"this command runs on the server side and needs the package {error.name}, which is not installed",
+        fix="pip install 'release-guard[service]'",
+        code="install.extra-missing",
+    )
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="guard")
+def guard() -> None:
+    """Release Guard: a protected release branch moves only by a promotion.
+
+    Exit status: 0 allowed or GO, 1 refused or NO-GO, 2 could not decide, 64 wrong usage.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """The door: every expected failure becomes a message with its fix and an exit status; a bug crashes."""
+    sys.exit(status_of(arguments))
+
+
+def status_of(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        result = guard.main(args=arguments, prog_name="guard", standalone_mode=False)
+    except GuardError as error:
+        _complain(error)
+        return error.exit_status
+    except click.ClickException as error:
+        error.show()
+        return 64
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: nothing further was done", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    return result if isinstance(result, int) else 0
+
+
+def _complain(error: GuardError) -> None:
+    click.echo(f"{click.style(error.code, fg='red', bold=True)}: {error.message}", err=True)
+    if error.fix:
+        click.echo(f"fix: {error.fix}", err=True)
+
+
+if __name__ == "__main__":
+    run()
