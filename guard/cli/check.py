@@ -1,0 +1,148 @@
+"""`guard check`, `guard readiness`, `guard lineage`: the decision engine on any local repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from guard.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from guard.core.model import Decision
+
+F = TypeVar("F", bound=Callable[..., Any])
+RULES = ("candidate", "lineage", "approvals", "readiness", "incidents")
+
+_OPTIONS = (
+    click.option(
+        "--repo",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        show_default="this folder",
+        help="The repository to judge; it is only read.",
+    ),
+    click.option("--upstream", metavar="REF", help="The branch every fix lands on first [default: the policy's]."),
+    click.option("--target", metavar="REF", required=True, help="The protected release branch."),
+    click.option("--head", metavar="REF", default="HEAD", show_default=True, help="The commit to promote."),
+    click.option(
+        "--policy",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A bootstrap policy, used only where the target branch has no valid guard.toml.",
+    ),
+    click.option(
+        "--server",
+        metavar="BARE.git",
+        help="A guarded bare repository on this machine: judge there, with its approvals and evidence"
+        " [default: GUARD_SERVER, when it is set].",
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", "markdown"]),
+        default="text",
+        show_default=True,
+    ),
+)
+
+
+def judging(function: F) -> F:
+    """The options that every judging command takes."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command()
+@judging
+@click.option(
+    "--only",
+    metavar="RULE[,RULE…]",
+    default="",
+    help=f"Ask only these of {', '.join(RULES)}; the answer is PARTIAL, never a decision.",
+)
+def check(only: str, **options: Any) -> int:
+    """Decide whether a release branch may move to a commit, and say why not.
+
+    The policy is read from the target branch. Without a forge or a server side, what only they know (approvals,
+    sign-offs, reports, incidents) is unknown, and blocks.
+
+    \b
+    guard check --target release/platform-control --head master
+    guard check --repo ~/src/platform --upstream master --target origin/release/1.4 --head HEAD --only lineage
+
+    Exit status: 0 GO, 1 NO-GO, 2 could not decide.
+    """
+    return _answer(_parse_only(only), **options)
+
+
+@click.command()
+@judging
+def readiness(**options: Any) -> int:
+    """Show only the five groups of readiness gates: the same as `guard check --only readiness`."""
+    return _answer(("readiness",), **options)
+
+
+def _parse_only(text: str) -> tuple[str, ...]:
+    asked = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [part for part in asked if part not in RULES]
+    if unknown or (text and not asked):
+        raise UsageError(f"--only: no rule is called {', '.join(unknown) or repr(text)}", fix=f"use {', '.join(RULES)}")
+    return asked
+
+
+def _answer(only: tuple[str, ...], *, form: str, **options: Any) -> int:
+    decision = decide_here(only, **options)
+    click.echo(rendered(decision, form), nl=False)
+    return decision.exit_status
+
+
+def decide_here(
+    only: tuple[str, ...],
+    *,
+    repo: Path,
+    upstream: str | None,
+    target: str,
+    head: str,
+    policy: Path | None,
+    server: str | None,
+) -> Decision:
+    """Gather from a clone, or from the server side where one is named, and decide."""
+    from guard import wiring
+    from guard.journeys.gather import Range, gather_and_decide
+    from guard.settings import find_home
+
+    home = find_home(server=server, remote_url=None)
+    if home is None:
+        sources, repository = wiring.clone_sources(repo, bootstrap=policy), ""
+    else:
+        sources = wiring.server_sources(home, wiring.open_ledger(home))
+        repository = home.settings.repository
+        head = str(wiring.clone_sources(repo).git.resolve(head) or head)
+    asked = Range(repository, wiring.branch_name(repo, target), target, head, upstream, only)
+    return gather_and_decide(asked, sources)
+
+
+def rendered(decision: Decision, form: str) -> str:
+    """The decision in one of the forms of `--format`."""
+    if form == "json":
+        from guard.render.decision_json import decision_document
+
+        return json.dumps(decision_document(decision), indent=2, ensure_ascii=False) + "\n"
+    if form == "markdown":
+        from guard.render.markdown import render_markdown
+
+        return render_markdown(decision)
+    from guard.render.terminal import render_text
+
+    return render_text(decision, colour=use_colour())
+
+
+def use_colour() -> bool:
+    """Whether the terminal wants colour: a tty, and neither NO_COLOR nor TERM=dumb (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,106 @@
+"""The decision engine: facts, a policy and the moment in; one decision with every verdict out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from guard.core.facts import Facts
+from guard.core.model import Candidate, Decision, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
+from guard.core.policy import RULES, Branch, Policy
+from guard.core.policy_text import LoadedPolicy
+from guard.core.rules.approvals import approved_roles, judge_approvals
+from guard.core.rules.candidate import judge_candidate
+from guard.core.rules.incidents import judge_incidents
+from guard.core.rules.lineage import judge_lineage
+from guard.core.rules.readiness import judge_readiness
+
+ALL_RULES = ("candidate", *RULES)
+"""What a decision is made of: the shape of the move, which no policy can switch off, and the policy's rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the candidate, the upstream's name, and the rules it was narrowed to (none: all of them)."""
+
+    candidate: Candidate
+    upstream_name: str
+    only: tuple[str, ...] = ()
+
+
+def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now: datetime) -> Decision:
+    """Judge the candidate by the target branch's policy.
+
+    Without a usable policy, or for a branch that the policy does not name, only a question narrowed to lineage
+    can be answered (it needs no policy); everything else is an error, never a pass.
+    """
+    branch = branch_policy(question, policy)
+    required = ("candidate", *branch.require) if isinstance(branch, Branch) else ALL_RULES
+    asked = question.only or required
+    verdicts: list[Verdict] = []
+    if isinstance(branch, Unknown):
+        if asked != ("lineage",):
+            verdicts.append(undecided("policy", "Policy of the target branch", branch, code="policy.unusable"))
+        branch = Branch(upstream=question.upstream_name)
+        asked = tuple(rule for rule in asked if rule in {"candidate", "lineage"})
+    usable = policy.value.policy if not isinstance(policy, Unknown) else None
+    verdicts += _judge(asked, question, usable, branch, facts, now=now)
+    return Decision(
+        candidate=question.candidate,
+        verdicts=tuple(verdicts),
+        policy_digest="" if isinstance(policy, Unknown) else policy.value.digest,
+        policy_source="" if isinstance(policy, Unknown) else policy.source,
+        mode=usable.mode if usable else "enforce",
+        decided_at=now,
+        partial=question.only,
+        required=required,
+    )
+
+
+def branch_policy(question: Question, policy: Fact[LoadedPolicy]) -> Branch | Unknown:
+    """The policy's table for the candidate's branch, or why there is none to go by."""
+    if isinstance(policy, Unknown):
+        return policy
+    name = question.candidate.branch
+    branch = policy.value.policy.branches.get(name)
+    if branch is None:
+        return Unknown(
+            f"the policy {policy.source} does not name the branch {name}",
+            fix=f'add [branches."{name}"] to guard.toml on that branch, or ask about a branch it names',
+            who=("release-owner",),
+        )
+    return branch
+
+
+def _judge(
+    asked: tuple[str, ...], question: Question, policy: Policy | None, branch: Branch, facts: Facts, *, now: datetime
+) -> list[Verdict]:
+    candidate = question.candidate
+    approvals = _approvals(policy, facts, candidate)
+    verdicts: list[Verdict] = []
+    for rule in ALL_RULES:
+        if rule not in asked:
+            continue
+        if rule == "candidate":
+            verdicts.append(judge_candidate(candidate, facts.candidate))
+        elif rule == "lineage":
+            roles = approved_roles(policy.approvals, facts.approvals, facts.members, head=candidate.new) if policy else ()
+            verdicts.append(judge_lineage(facts.lineage, branch.lineage, approved=frozenset(roles)))
+        elif rule == "approvals":
+            verdicts.append(approvals)
+        elif rule == "readiness" and policy:
+            verdicts += judge_readiness(
+                policy.gates, facts.readings, approvals=approvals, candidate=candidate, now=now
+            )
+        elif rule == "incidents" and policy:
+            verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents))
+    return verdicts
+
+
+def _approvals(policy: Policy | None, facts: Facts, candidate: Candidate) -> Verdict:
+    if policy is None:
+        finding = Finding("approvals.no-policy", "no policy says whose approval is needed", outcome=Outcome.ERROR)
+        return blocked("approvals", "Approvals", finding)
+    return judge_approvals(policy.approvals, facts.approvals, facts.members, head=candidate.new)
+
+

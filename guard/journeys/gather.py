@@ -1,0 +1,230 @@
+"""Gather everything that one decision needs, and only what its rules ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from guard.core.decide import ALL_RULES, Question, branch_policy, decide
+from guard.core.errors import GuardError, PolicyError, UsageError
+from guard.core.evidence import Leaf, Reading, leaves
+from guard.core.facts import Approval, ApprovalFacts, CandidateFacts, Facts, Incident, LineageFacts, Proposal
+from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
+from guard.core.policy import Branch, Policy
+from guard.core.policy_text import LoadedPolicy, parse_policy
+from guard.ports import Clock, Forge, Git
+
+POLICY_PATH = "guard.toml"
+
+Members = Mapping[str, Fact[frozenset[str]]]
+EvidenceReader = Callable[[str, Leaf, Candidate, Members, Fact[frozenset[str]]], Reading]
+"""gate id, what is asked, candidate, members by role, allowed submitters → what was found."""
+
+NOT_ASKED = Unknown("not gathered, because the question was narrowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The names that a decision is asked about, as given: upstream None means the policy's."""
+
+    repository: str
+    branch: str
+    target: str
+    head: str
+    upstream: str | None = None
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the facts come from. `bootstrap` is the operator's policy for a target without a valid one."""
+
+    git: Git
+    forge: Forge
+    read_evidence: EvidenceReader
+    clock: Clock
+    bootstrap: tuple[bytes, str] | None = None
+
+
+def gather_and_decide(asked: Range, sources: Sources) -> Decision:
+    """Read the policy of the target branch, gather what its rules need, and judge it.
+
+    Raises UsageError for a ref that does not exist; everything else that fails is in the decision.
+    """
+    target = resolve(sources.git, asked.target, "--target")
+    policy = read_policy(sources, target, asked.branch)
+    upstream_name = asked.upstream or _policy_upstream(policy, asked.branch)
+    question = Question(
+        candidate=_candidate(asked, sources.git, target, upstream_name, policy),
+        upstream_name=upstream_name,
+        only=asked.only,
+    )
+    facts = _facts(question, policy, sources)
+    return decide(question, policy, facts, now=sources.clock.now())
+
+
+def resolve(git: Git, name: str, option: str) -> Commit:
+    """The commit behind a name. Raises UsageError naming the option that gave it."""
+    commit = git.resolve(name)
+    if commit is None:
+        raise UsageError(
+            f"{option}: there is no commit {name!r} in this repository",
+            fix="check the spelling, or fetch it first: git fetch",
+            code="ref.unknown",
+        )
+    return commit
+
+
+def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPolicy]:
+    """The policy at the target branch's head, else the operator's bootstrap policy, else why there is none."""
+    where = f"{POLICY_PATH} at {branch} ({target[:10]})"
+    try:
+        text = sources.git.read(target, POLICY_PATH)
+        if text is not None:
+            return Known(parse_policy(text, where=where), where, sources.clock.now())
+        why = f"{branch} carries no {POLICY_PATH}"
+    except (PolicyError, GuardError) as error:
+        why = f"{where} cannot be used: {error.message}"
+    if sources.bootstrap is None:
+        fix = f"guard init writes one; it counts once it stands on {branch}, or give the operator's with --policy"
+        return Unknown(why, fix=fix, who=("release-owner", "operator"))
+    text, name = sources.bootstrap
+    source = f"{name} (bootstrap policy, because {why.splitlines()[0]})"
+    try:
+        return Known(parse_policy(text, where=name), source, sources.clock.now())
+    except PolicyError as error:
+        return Unknown(f"{why}; the bootstrap policy {error.message}", fix=error.fix, who=("operator",))
+
+
+def _policy_upstream(policy: Fact[LoadedPolicy], branch: str) -> str:
+    if isinstance(policy, Unknown):
+        raise UsageError(
+            f"no upstream is known for {branch}: {policy.why}", fix="name it: --upstream master", code="usage.upstream"
+        )
+    table = policy.value.policy.branches.get(branch)
+    if table is None:
+        named = ", ".join(policy.value.policy.branches)
+        raise UsageError(
+            f"{policy.source} does not name the branch {branch}; it names {named}",
+            fix="ask about one of these, or name the upstream: --upstream master",
+            code="usage.upstream",
+        )
+    return table.upstream
+
+
+def _candidate(
+    asked: Range, git: Git, target: Commit, upstream_name: str, policy: Fact[LoadedPolicy]
+) -> Candidate:
+    new = resolve(git, asked.head, "--head")
+    repository = asked.repository
+    if not repository and not isinstance(policy, Unknown):
+        repository = policy.value.policy.project.repository
+    return Candidate(
+        repository=repository,
+        ref=f"refs/heads/{asked.branch}",
+        old=target,
+        new=new,
+        upstream=resolve(git, upstream_name, "--upstream"),
+        tree=git.tree_of(new),
+    )
+
+
+def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> Facts:
+    table = branch_policy(question, policy)
+    required = ("candidate", *table.require) if isinstance(table, Branch) else ALL_RULES
+    asked = frozenset(question.only or required)
+    people = bool(asked & {"approvals", "readiness"}) or _adaptable(table)
+    usable = policy.value.policy if isinstance(policy, Known) and isinstance(table, Branch) else None
+    needs_proposals = people or "candidate" in asked
+    proposals = sources.forge.proposals(question.candidate.branch) if needs_proposals else NOT_ASKED
+    members = _members(usable, sources.forge) if usable and (people or "incidents" in asked) else {}
+    return Facts(
+        candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
+        lineage=_lineage(question, sources) if "lineage" in asked else NOT_ASKED,
+        approvals=_approvals(question.candidate, proposals, sources) if people else NOT_ASKED,
+        incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
+        members=members,
+        readings=_readings(question.candidate, usable, members, sources) if usable and "readiness" in asked else {},
+    )
+
+
+def _adaptable(table: Branch | Unknown) -> bool:
+    """Whether an approval could let an adapted pick pass, so that approvals matter to lineage too."""
+    return isinstance(table, Branch) and bool(table.lineage.adaptations)
+
+
+def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
+    try:
+        value = sources.git.descends(candidate.new, candidate.old)
+    except GuardError as error:
+        return Unknown(error.message, fix=error.fix)
+    return Known(value, "git", sources.clock.now())
+
+
+def _lineage(question: Question, sources: Sources) -> Fact[LineageFacts]:
+    candidate = question.candidate
+    try:
+        facts = sources.git.lineage(
+            candidate.upstream, candidate.old, candidate.new, upstream_name=question.upstream_name
+        )
+    except GuardError as error:
+        return Unknown(error.message, fix=error.fix)
+    return Known(facts, "git", sources.clock.now())
+
+
+def _members(policy: Policy, forge: Forge) -> Members:
+    return {name: forge.members(role.members) for name, role in policy.roles.items()}
+
+
+def _approvals(
+    candidate: Candidate, proposals: Fact[tuple[Proposal, ...]], sources: Sources
+) -> Fact[ApprovalFacts]:
+    """The approvals of the proposals whose head is the candidate, and everyone who had a hand in it."""
+    if isinstance(proposals, Unknown):
+        return proposals
+    mine = [proposal for proposal in proposals.value if proposal.head == candidate.new]
+    given: list[Approval] = []
+    for proposal in mine:
+        approvals = sources.forge.approvals(proposal)
+        if isinstance(approvals, Unknown):
+            return approvals
+        given += approvals.value
+    nameless = [proposal.id for proposal in mine if proposal.proposer is None]
+    if nameless:
+        return Unknown(
+            f"nobody knows who opened proposal {', '.join(nameless)}, so nobody can be told not to approve it",
+            fix="open it with: guard propose",
+            who=("author",),
+        )
+    try:
+        authors = dict(sources.git.authorship(candidate.old, candidate.new))
+    except GuardError as error:
+        return Unknown(error.message, fix=error.fix)
+    authors["proposer"] = frozenset(proposal.proposer.lower() for proposal in mine if proposal.proposer)
+    return Known(ApprovalFacts(tuple(given), authors), proposals.source, sources.clock.now())
+
+
+def _incidents(policy: Policy, members: Members, sources: Sources) -> Fact[tuple[Incident, ...]]:
+    return sources.forge.incidents(policy.incidents.labels, closers=_union(policy.incidents.close, members, sources))
+
+
+def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[frozenset[str]]:
+    people: frozenset[str] = frozenset()
+    for role in roles:
+        fact = members.get(role, Unknown(f"the policy has no role {role}"))
+        if isinstance(fact, Unknown):
+            return fact
+        people |= fact.value
+    return Known(people, "roles", sources.clock.now())
+
+
+def _readings(
+    candidate: Candidate, policy: Policy, members: Members, sources: Sources
+) -> Mapping[str, Reading]:
+    submitters = sources.forge.members(policy.evidence.submitters)
+    return {
+        key: sources.read_evidence(gate.id, leaf, candidate, members, submitters)
+        for gate in policy.gates
+        for key, leaf in leaves(gate.evidence, prefix=gate.id)
+        if leaf.kind != "approvals"
+    }

@@ -1,0 +1,70 @@
+"""What every rendering of a decision shows: sections in the order of the release readiness page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guard.core.model import Decision, Outcome, Verdict, worst
+from guard.core.policy import GROUPS
+
+RULE_TITLES = {"policy": "Policy", "candidate": "Candidate", "lineage": "Master First", "approvals": "Approvals"}
+"""The rules that have a section of their own, after the gate groups."""
+
+MARKS = {Outcome.PASS: "✓", Outcome.NOT_APPLICABLE: "–", Outcome.WAIVED: "–"}
+"""A check for what passes, a dash for what needs no pass; everything else is a cross."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One dotted line of the board with the verdicts below it."""
+
+    title: str
+    outcome: Outcome
+    verdicts: tuple[Verdict, ...]
+
+
+def sections(decision: Decision) -> tuple[Section, ...]:
+    """The gate groups that were judged, in their order, then the rules."""
+    found = []
+    for group, title in GROUPS.items():
+        verdicts = tuple(verdict for verdict in decision.verdicts if verdict.group == group)
+        if verdicts:
+            found.append(Section(title, worst(verdict.outcome for verdict in verdicts), verdicts))
+    for verdict in decision.verdicts:
+        if not verdict.group and verdict.id != "incidents":
+            found.append(Section(RULE_TITLES.get(verdict.id, verdict.title), verdict.outcome, (verdict,)))
+    return tuple(found)
+
+
+def incidents(decision: Decision) -> Verdict | None:
+    return next((verdict for verdict in decision.verdicts if verdict.id == "incidents"), None)
+
+
+def mark(outcome: Outcome) -> str:
+    return MARKS.get(outcome, "✗")
+
+
+def word(decision: Decision) -> str:
+    """`GO`, `GO (2 waivers)` or `NO-GO`; a narrowed question is `PARTIAL`, whatever it came to."""
+    if decision.partial:
+        return "PARTIAL"
+    if not decision.allowed:
+        return "NO-GO"
+    waived = sum(verdict.outcome is Outcome.WAIVED for verdict in decision.verdicts)
+    return f"GO ({waived} waiver{'s' if waived > 1 else ''})" if waived else "GO"
+
+
+def line(verdict: Verdict) -> str:
+    """What the board says of one verdict: its summary when it passes, else its title and the first reason."""
+    if verdict.outcome.allows:
+        return verdict.summary or verdict.title
+    reason = next((finding.message for finding in verdict.findings if not finding.outcome.allows), verdict.summary)
+    return f"{verdict.title}: {reason}" if reason else verdict.title
+
+
+def incident_line(verdict: Verdict) -> str:
+    if verdict.outcome.allows:
+        return verdict.summary or "none"
+    if verdict.outcome is Outcome.ERROR:
+        return f"unknown: {verdict.findings[0].message}" if verdict.findings else "unknown"
+    return verdict.summary or "; ".join(finding.message for finding in verdict.findings)

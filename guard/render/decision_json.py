@@ -1,0 +1,131 @@
+"""A decision as a JSON document: what `--format json` prints and what the ledger records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from guard.core.model import Decision, Finding, Verdict
+from guard.core.unblock import unblock_plan
+from guard.render import board
+
+VERSION = 1
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """The document described by docs/schemas/decision.schema.json; its RFC 8785 digest names the decision."""
+    candidate = decision.candidate
+    return {
+        "version": VERSION,
+        "decision": board.word(decision),
+        "allowed": decision.allowed,
+        "outcome": decision.outcome,
+        "mode": decision.mode,
+        "partial": list(decision.partial),
+        "required": list(decision.required),
+        "candidate": {
+            "repository": candidate.repository,
+            "ref": candidate.ref,
+            "old": candidate.old,
+            "new": candidate.new,
+            "tree": candidate.tree,
+            "upstream": candidate.upstream,
+        },
+        "policy": {"digest": decision.policy_digest or None, "source": decision.policy_source or None},
+        "decided_at": timestamp(decision.decided_at),
+        "next_change_at": timestamp(decision.next_change_at) if decision.next_change_at else None,
+        "verdicts": [_verdict(verdict) for verdict in decision.verdicts],
+        "unblock": [
+            {"text": a.text, "who": list(a.who), "serves": list(a.serves), "codes": list(a.codes)}
+            for a in unblock_plan(decision)
+        ],
+    }
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "group": verdict.group or None,
+        "title": verdict.title,
+        "outcome": verdict.outcome,
+        "summary": verdict.summary,
+        "findings": [_finding(finding) for finding in verdict.findings],
+        "evidence": list(verdict.evidence),
+        "next_change_at": timestamp(verdict.next_change_at) if verdict.next_change_at else None,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "outcome": finding.outcome,
+        "message": finding.message,
+        "where": finding.where or None,
+        "fix": finding.fix or None,
+        "who": list(finding.who),
+    }
+
+
+_STRINGS = {"type": "array", "items": {"type": "string"}}
+_MAYBE = {"type": ["string", "null"]}
+_OUTCOMES = {
+    "enum": ["pass", "not-applicable", "waived", "pending", "stale", "missing", "fail", "error"],
+}
+
+
+def _closed(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def decision_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `decision_document`."""
+    name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
+    finding = _closed(
+        code={"type": "string"}, outcome=_OUTCOMES, message={"type": "string"}, where=_MAYBE, fix=_MAYBE, who=_STRINGS
+    )
+    verdict = _closed(
+        id={"type": "string"},
+        group=_MAYBE,
+        title={"type": "string"},
+        outcome=_OUTCOMES,
+        summary={"type": "string"},
+        findings={"type": "array", "items": finding},
+        evidence=_STRINGS,
+        next_change_at=_MAYBE,
+    )
+    document = _closed(
+        version={"const": VERSION},
+        decision={"type": "string", "pattern": "^(GO( \\([0-9]+ waivers?\\))?|NO-GO|PARTIAL)$"},
+        allowed={"type": "boolean"},
+        outcome=_OUTCOMES,
+        mode={"enum": ["enforce", "observe"]},
+        partial=_STRINGS,
+        required=_STRINGS,
+        candidate=_closed(
+            repository={"type": "string"}, ref={"type": "string"}, old=name, new=name, tree={"type": "string"}, upstream=name
+        ),
+        policy=_closed(digest=_MAYBE, source=_MAYBE),
+        decided_at={"type": "string", "format": "date-time"},
+        next_change_at=_MAYBE,
+        verdicts={"type": "array", "items": verdict},
+        unblock={
+            "type": "array",
+            "items": _closed(text={"type": "string"}, who=_STRINGS, serves=_STRINGS, codes=_STRINGS),
+        },
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:release-guard:schema:decision:1",
+        "title": "Release Guard: a decision",
+        **document,
+    }

@@ -1,0 +1,43 @@
+"""Text from outside (titles, names, tool output) made harmless for a terminal or for markdown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def plain(text: str, *, limit: int = 500) -> str:
+    """One line without control, format (right-to-left marks, zero-width) or unassigned characters.
+
+    What is dropped is shown as `\\xNN` or `\\uNNNN`, so that nothing is hidden; beyond `limit` characters it is cut.
+    """
+    shown = "".join(_visible(character) for character in text[: limit + 1])
+    return shown if len(text) <= limit else f"{shown[:limit]}…"
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t\r":
+        return " "
+    if unicodedata.category(character) not in _INVISIBLE:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def markdown(text: str, *, limit: int = 500) -> str:
+    """The same, escaped so that a forge renders it as text: no link, image, HTML, mention, command or list item."""
+    escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit))
+    escaped = re.sub(r"^(\s*)([/\d])", "\\1\u2060\\2", escaped)
+    return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
+
+
+def code(text: str, *, limit: int = 500) -> str:
+    """An inline code span that its content cannot leave."""
+    content = plain(text, limit=limit)
+    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if content.startswith("`") or content.endswith("`") or not content.strip() else ""
+    return f"{fence}{pad}{content}{pad}{fence}"

@@ -1,0 +1,118 @@
+"""The Go/No-Go board for a terminal, in the layout of the release readiness page, and what would unblock it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime
+
+from guard.core.model import Decision, Outcome
+from guard.core.unblock import Action, unblock_plan
+from guard.render import board
+from guard.render.safe import plain
+
+WIDTH = 80
+STATUS_COLUMN = 52
+_COLOURS = {True: "\x1b[32m", False: "\x1b[31m"}
+
+
+def render_text(decision: Decision, *, colour: bool = False) -> str:
+    """The whole board; at most 80 columns but for words that cannot be broken, such as commands and names."""
+    lines = [
+        f"GO/NO-GO decision: {_decision_word(decision, colour=colour)}",
+        *_subject(decision),
+        "",
+        *_sections(decision, colour=colour),
+        *_incidents(decision, colour=colour),
+        *_closing(decision, colour=colour),
+    ]
+    plan = unblock_plan(decision)
+    if plan:
+        lines += ["", "What blocks it, and what would unblock it:", *_plan(plan, decision)]
+    return "\n".join(lines) + "\n"
+
+
+def _decision_word(decision: Decision, *, colour: bool) -> str:
+    return _paint(board.word(decision), good=decision.clear, colour=colour)
+
+
+def _paint(text: str, *, good: bool, colour: bool) -> str:
+    return f"{_COLOURS[good]}{text}\x1b[0m" if colour else text
+
+
+def _subject(decision: Decision) -> Iterator[str]:
+    candidate = decision.candidate
+    yield f"{plain(candidate.branch)}  {candidate.old[:10]} → {candidate.new[:10]}"
+    if decision.policy_source:
+        yield from _wrap(f"policy: {plain(decision.policy_source)}", indent="", hang="  ")
+    if decision.mode == "observe":
+        yield "mode: observe (this decision is shown and recorded, and blocks nothing)"
+
+
+def _sections(decision: Decision, *, colour: bool) -> Iterator[str]:
+    for section in board.sections(decision):
+        dots = "." * max(3, STATUS_COLUMN - len(section.title) - 2)
+        status = _paint(section.outcome.upper(), good=section.outcome.allows, colour=colour)
+        yield f"{section.title} {dots} {status}"
+        for verdict in section.verdicts:
+            sign = _paint(board.mark(verdict.outcome), good=verdict.outcome.allows, colour=colour)
+            first, *rest = _wrap(plain(board.line(verdict)), indent="    ", hang="    ")
+            yield f"  {sign} {first.strip()}"
+            yield from rest
+
+
+def _incidents(decision: Decision, *, colour: bool) -> Iterator[str]:
+    verdict = board.incidents(decision)
+    if verdict is not None:
+        text = plain(board.incident_line(verdict))
+        first, *rest = _wrap(f"{verdict.title}: {text}", indent="", hang="  ")
+        yield _paint(first, good=verdict.outcome.allows, colour=colour) if not verdict.outcome.allows else first
+        yield from rest
+
+
+def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:
+    if decision.partial:
+        state = "nothing of it blocks" if decision.clear else "it blocks"
+        yield f"PARTIAL: only {', '.join(decision.partial)} asked; {state}. This is no decision."
+    else:
+        yield f"DECISION: {_decision_word(decision, colour=colour)}"
+    if decision.next_change_at:
+        yield f"(stands until {_moment(decision.next_change_at)}, when evidence expires)"
+
+
+def _plan(plan: tuple[Action, ...], decision: Decision) -> Iterator[str]:
+    reasons = {
+        finding.code: finding
+        for verdict in decision.blockers
+        for finding in verdict.findings
+        if finding.outcome is not Outcome.PASS
+    }
+    for number, action in enumerate(plan, 1):
+        lead = f"{number:>3}. "
+        shown = [reasons[code] for code in action.codes if code in reasons]
+        for finding in shown[:1]:
+            where = f" ({plain(finding.where)})" if finding.where else ""
+            yield from _wrap(f"{finding.code}: {plain(finding.message)}{where}", indent=lead, hang="     ")
+        if len(action.serves) > 1:
+            yield from _wrap(f"also for {', '.join(action.serves[1:])}", indent="     ", hang="     ")
+        if not shown:
+            yield from _wrap(plain(action.text), indent=lead, hang="     ")
+        elif action.text != shown[0].message:
+            yield from _wrap(f"fix: {plain(action.text)}", indent="     ", hang="     ")
+        if action.who:
+            yield f"     who: {', '.join(map(plain, action.who))}"
+
+
+def _wrap(text: str, *, indent: str, hang: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [indent]
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
