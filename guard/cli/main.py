@@ -13,6 +13,10 @@ from guard.core.errors import GuardError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:command, one line for the list of commands)
+    "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
+    "readiness": ("guard.cli.check:readiness", "Show only the readiness gates."),
+    "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
+    "demo": ("guard.cli.demo.command:demo", "Show the main job on real git, checked as it is shown."),
 }
 
 
