@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
     "readiness": ("guard.cli.check:readiness", "Show only the readiness gates."),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
+    "completion": ("guard.cli.completion:completion", "Print the completion script for a shell."),
     "demo": ("guard.cli.demo.command:demo", "Show the main job on real git, checked as it is shown."),
 }
 
