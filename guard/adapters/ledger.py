@@ -1,0 +1,250 @@
+"""The ledger on SQLite: append-only, hash-chained, one chain for each repository."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, MetaData, Row, Select, Table, Text, insert, select
+
+from guard.adapters.database import PATIENCE, open_database, reading, writing
+from guard.core.canonical import canonical_bytes
+from guard.core.errors import LedgerError, Refused
+from guard.ports import Entry
+
+FIRST_PREV = "sha256:" + "0" * 64
+"""What the first entry of a chain names as its predecessor."""
+
+_PAGE = 500
+"""Entries read in one go; a page's bodies are all that a walk over the ledger keeps in memory."""
+
+_PAGE_BACK = 50
+"""The same for walks backwards, which mostly end soon."""
+
+_TRIGGERS = frozenset({"entries_no_update", "entries_no_delete", "entries_in_order"})
+
+entries_table = Table(
+    "entries",
+    MetaData(),
+    Column("repository", Text),
+    Column("seq", Integer),
+    Column("at", Text),
+    Column("kind", Text),
+    Column("body", Text),
+    Column("once", Text),
+    Column("prev", Text),
+    Column("hash", Text),
+)
+_T = entries_table.c
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a chain looked like at some time, kept elsewhere: it had `count` entries, the last with `hash`."""
+
+    count: int
+    hash: str
+
+
+class SqliteLedger:
+    """The port Ledger for one repository's chain in one file. Opens nothing for longer than a call."""
+
+    def __init__(
+        self, path: Path, *, repository: str, create: bool = True, patience: timedelta = PATIENCE
+    ) -> None:
+        """Opens the file and brings its tables up to date; `create` makes one that is not there. Raises
+        LedgerError."""
+        self.repository = repository
+        self._engine = open_database(path, create=create, patience=patience)
+        self._locks = path.with_name("locks")
+
+    def append(
+        self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
+    ) -> Entry:
+        """See the port. Also raises CanonicalError for a body that is not JSON."""
+        text = canonical_bytes(body).decode("utf-8")
+        with writing(self._engine) as connection:
+            there = self._row_once(connection, once) if once is not None else None
+            if there is not None:
+                return _same(there, kind, text)
+            last = connection.execute(self._rows().order_by(_T.seq.desc()).limit(1)).first()
+            entry: dict[str, Any] = {
+                "repository": self.repository,
+                "seq": last.seq + 1 if last else 1,
+                "at": rfc3339(at),
+                "kind": kind,
+                "body": text,
+                "once": once,
+                "prev": last.hash if last else FIRST_PREV,
+            }
+            entry["hash"] = entry_hash(**entry)
+            connection.execute(insert(entries_table).values(entry))
+        return _entry(entry)
+
+    def find(self, once: str) -> Entry | None:
+        with reading(self._engine) as connection:
+            row = self._row_once(connection, once)
+        return _entry(row._mapping) if row is not None else None
+
+    def head(self) -> Entry | None:
+        """The newest entry, or None of an empty chain."""
+        with reading(self._engine) as connection:
+            row = connection.execute(self._rows().order_by(_T.seq.desc()).limit(1)).first()
+        return _entry(row._mapping) if row is not None else None
+
+    def entries(self, *kinds: str, newest_first: bool = False) -> Iterator[Entry]:
+        return (_entry(row._mapping) for row in self._walk(kinds, newest_first=newest_first))
+
+    def verify(self, *, checkpoint: Checkpoint | None = None) -> int:
+        """See the port. Entries cut off the end leave a good, shorter chain: only a checkpoint shows that."""
+        self._check_triggers()
+        count, prev = 0, FIRST_PREV
+        for row in self._walk(()):
+            count += 1
+            _check(row, seq=count, prev=prev)
+            prev = row.hash
+            if checkpoint and count == checkpoint.count and prev != checkpoint.hash:
+                raise _broken(f"entry {count} is not the one that the checkpoint names")
+        if checkpoint and count < checkpoint.count:
+            raise _broken(
+                f"the checkpoint names {checkpoint.count} entries and there are {count}: the end is cut off"
+            )
+        return count
+
+    @contextmanager
+    def branch_lock(self, ref: str) -> Iterator[None]:
+        """See the port. A flock on a file beside the database, which no child process inherits."""
+        try:
+            self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = self._locks / (hashlib.sha256(f"{self.repository}\0{ref}".encode()).hexdigest() + ".lock")
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerError(
+                f"no lock can be kept beside the ledger: {error}", fix="mend its folder"
+            ) from None
+        try:
+            _lock(descriptor, ref)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _rows(self) -> Select[Any]:
+        return select(entries_table).where(_T.repository == self.repository)
+
+    def _row_once(self, connection: Connection, once: str) -> Row[Any] | None:
+        return connection.execute(self._rows().where(_T.once == once)).first()
+
+    def _walk(self, kinds: tuple[str, ...], *, newest_first: bool = False) -> Iterator[Row[Any]]:
+        """The rows page by page: nothing is open while a row is being looked at, and what was appended
+        meanwhile is seen too."""
+        rows = self._rows().where(_T.kind.in_(kinds)) if kinds else self._rows()
+        rows = rows.order_by(_T.seq.desc() if newest_first else _T.seq).limit(
+            _PAGE_BACK if newest_first else _PAGE
+        )
+        page_query = rows
+        while True:
+            with reading(self._engine) as connection:
+                page = connection.execute(page_query).all()
+            yield from page
+            if not page:
+                return
+            last = page[-1].seq
+            page_query = rows.where(_T.seq < last if newest_first else _T.seq > last)
+
+    def _check_triggers(self) -> None:
+        with reading(self._engine) as connection:
+            names = set(
+                connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars()
+            )
+        if missing := sorted(_TRIGGERS - names):
+            raise _broken(f"the triggers that keep it append-only are gone: {', '.join(missing)}")
+
+
+def rfc3339(at: datetime) -> str:
+    """An aware moment as RFC 3339 in UTC with microseconds and `Z`."""
+    if at.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def entry_hash(
+    *, repository: str, seq: int, at: str, kind: str, body: str, once: str | None, prev: str
+) -> str:
+    """The hash of an entry whose body is `body`, a canonical JSON text.
+
+    The canonical JSON of the whole is put together around that text, members in their sorted order, because
+    encoding each body anew would make verifying a million entries slow.
+    """
+    parts = (
+        f'{{"at":{_json(at)},"body":{body},"kind":{_json(kind)},"once":{_json(once)},'
+        f'"prev":{_json(prev)},"repository":{_json(repository)},"seq":{seq:d}}}'
+    )
+    return "sha256:" + hashlib.sha256(parts.encode("utf-8")).hexdigest()
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _check(row: Row[Any], *, seq: int, prev: str) -> None:
+    """Raise LedgerError unless this row is a sound entry `seq` that follows the one with hash `prev`."""
+    fields = dict(row._mapping)
+    if fields["seq"] != seq:
+        raise _broken(f"entry {seq} is missing: entry {fields['seq']!r} stands in its place")
+    claimed = fields.pop("hash")
+    try:
+        sound = isinstance(json.loads(fields["body"]), dict) and entry_hash(**fields) == claimed
+    except (ValueError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise _broken(f"entry {seq} is not what was recorded: its hash does not fit its content")
+    if fields["prev"] != prev:
+        raise _broken(f"entry {seq} does not follow entry {seq - 1}: one of them was put in or replaced")
+
+
+def _broken(message: str) -> LedgerError:
+    return LedgerError(
+        f"the ledger does not add up: {message}",
+        fix="stop promotions, keep the file as evidence, and compare it with a backup",
+        code="ledger.broken",
+    )
+
+
+def _same(row: Row[Any], kind: str, text: str) -> Entry:
+    if (row.kind, row.body) != (kind, text):
+        raise LedgerError(
+            f'"{row.once}" is on record already and says something else (entry {row.seq}, {row.kind})',
+            fix='look at it: "guard audit log"',
+            code="ledger.once-differs",
+        )
+    return _entry(row._mapping)
+
+
+def _entry(fields: Mapping[Any, Any]) -> Entry:
+    try:
+        body = json.loads(fields["body"])
+    except (ValueError, TypeError, RecursionError):
+        raise _broken(f"entry {fields['seq']} cannot be read") from None
+    return Entry(**{**fields, "body": body})
+
+
+def _lock(descriptor: int, ref: str) -> None:
+    """Take the lock or raise Refused; leave our process id in the file for whoever finds it taken."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        raise Refused(
+            f"somebody else is promoting {ref.removeprefix('refs/heads/')} (process {holder})",
+            fix="wait until that promotion has ended, then try again",
+            code="promotion.locked",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
