@@ -114,7 +114,7 @@ def decide_here(
 ) -> Decision:
     """Gather from a clone, or from the server side where one is named, and decide."""
     from guard import wiring
-    from guard.journeys.gather import Range, gather_and_decide
+    from guard.journeys.gather import Range, branch_of, gather_and_decide
     from guard.settings import find_home
 
     home = find_home(server=server, remote_url=None)
@@ -124,7 +124,7 @@ def decide_here(
         sources = wiring.server_sources(home, wiring.open_ledger(home))
         repository = home.settings.repository
         head = str(wiring.clone_sources(repo).git.resolve(head) or head)
-    asked = Range(repository, wiring.branch_name(repo, target), target, head, upstream, only)
+    asked = Range(repository, branch_of(sources.git, target), target, head, upstream, only)
     return gather_and_decide(asked, sources)
 
 

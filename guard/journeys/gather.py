@@ -63,9 +63,22 @@ def gather_and_decide(asked: Range, sources: Sources) -> Decision:
     return decide(question, policy, facts, now=sources.clock.now())
 
 
+def branch_of(git: Git, name: str) -> str:
+    """The branch that a target's name speaks of: `origin/release/x` and `refs/heads/release/x` are `release/x`."""
+    if name.startswith("refs/heads/"):
+        return name.removeprefix("refs/heads/")
+    remote = name.removeprefix("refs/remotes/")
+    if git.resolve(f"refs/heads/{name}") is None and git.resolve(f"refs/remotes/{remote}") is not None:
+        return remote.partition("/")[2]
+    return name
+
+
 def resolve(git: Git, name: str, option: str) -> Commit:
-    """The commit behind a name. Raises UsageError naming the option that gave it."""
-    commit = git.resolve(name)
+    """The commit behind a name; a branch that only the remote `origin` has is found there.
+
+    Raises UsageError naming the option that gave it.
+    """
+    commit = git.resolve(name) or git.resolve(f"refs/remotes/origin/{name}")
     if commit is None:
         raise UsageError(
             f"{option}: there is no commit {name!r} in this repository",
