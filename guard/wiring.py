@@ -86,5 +86,3 @@ def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:
 
 def _bootstrap(path: Path | None) -> tuple[bytes, str] | None:
     return (path.read_bytes(), path.name) if path else None
-
-

@@ -27,7 +27,9 @@ _OPTIONS = (
         show_default="this folder",
         help="The repository to judge; it is only read.",
     ),
-    click.option("--upstream", metavar="REF", help="The branch every fix lands on first [default: the policy's]."),
+    click.option(
+        "--upstream", metavar="REF", help="The branch every fix lands on first [default: the policy's]."
+    ),
     click.option("--target", metavar="REF", required=True, help="The protected release branch."),
     click.option("--head", metavar="REF", default="HEAD", show_default=True, help="The commit to promote."),
     click.option(
@@ -92,7 +94,9 @@ def _parse_only(text: str) -> tuple[str, ...]:
     asked = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     unknown = [part for part in asked if part not in RULES]
     if unknown or (text and not asked):
-        raise UsageError(f"--only: no rule is called {', '.join(unknown) or repr(text)}", fix=f"use {', '.join(RULES)}")
+        raise UsageError(
+            f"--only: no rule is called {', '.join(unknown) or repr(text)}", fix=f"use {', '.join(RULES)}"
+        )
     return asked
 
 

@@ -40,7 +40,9 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
     verdicts: list[Verdict] = []
     if isinstance(branch, Unknown):
         if asked != ("lineage",):
-            verdicts.append(undecided("policy", "Policy of the target branch", branch, code="policy.unusable"))
+            verdicts.append(
+                undecided("policy", "Policy of the target branch", branch, code="policy.unusable")
+            )
         branch = Branch(upstream=question.upstream_name)
         asked = tuple(rule for rule in asked if rule in {"candidate", "lineage"})
     usable = policy.value.policy if not isinstance(policy, Unknown) else None
@@ -73,7 +75,13 @@ def branch_policy(question: Question, policy: Fact[LoadedPolicy]) -> Branch | Un
 
 
 def _judge(
-    asked: tuple[str, ...], question: Question, policy: Policy | None, branch: Branch, facts: Facts, *, now: datetime
+    asked: tuple[str, ...],
+    question: Question,
+    policy: Policy | None,
+    branch: Branch,
+    facts: Facts,
+    *,
+    now: datetime,
 ) -> list[Verdict]:
     candidate = question.candidate
     approvals = _approvals(policy, facts, candidate)
@@ -84,7 +92,11 @@ def _judge(
         if rule == "candidate":
             verdicts.append(judge_candidate(candidate, facts.candidate))
         elif rule == "lineage":
-            roles = approved_roles(policy.approvals, facts.approvals, facts.members, head=candidate.new) if policy else ()
+            roles = (
+                approved_roles(policy.approvals, facts.approvals, facts.members, head=candidate.new)
+                if policy
+                else ()
+            )
             verdicts.append(judge_lineage(facts.lineage, branch.lineage, approved=frozenset(roles)))
         elif rule == "approvals":
             verdicts.append(approvals)
@@ -99,8 +111,8 @@ def _judge(
 
 def _approvals(policy: Policy | None, facts: Facts, candidate: Candidate) -> Verdict:
     if policy is None:
-        finding = Finding("approvals.no-policy", "no policy says whose approval is needed", outcome=Outcome.ERROR)
+        finding = Finding(
+            "approvals.no-policy", "no policy says whose approval is needed", outcome=Outcome.ERROR
+        )
         return blocked("approvals", "Approvals", finding)
     return judge_approvals(policy.approvals, facts.approvals, facts.members, head=candidate.new)
-
-

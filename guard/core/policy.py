@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from guard.core.durations import Duration
 from guard.core.evidence import Evidence, Name, Path, leaves
@@ -23,8 +23,25 @@ Group = Literal["architecture", "security", "data", "reliability", "delivery"]
 Rule = Literal["lineage", "approvals", "readiness", "incidents"]
 RULES: tuple[Rule, ...] = ("lineage", "approvals", "readiness", "incidents")
 
-GateId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$", max_length=100)]
-BranchName = Annotated[str, StringConstraints(pattern=r"^(?!refs/)(?!-)[^\s~^:?*\[\\\x00-\x1f\x7f]+$", max_length=200)]
+GateId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$", max_length=100)
+]
+
+
+def _branch_name(name: str) -> str:
+    """Refuse what git would not take as a branch (git-check-ref-format) and full ref names."""
+    parts = name.split("/")
+    bad = name.startswith(("refs/", "-")) or ".." in name or "@{" in name or name == "@"
+    if bad or any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts):
+        raise ValueError(f"expected a branch name such as 'release/platform-control', got {name!r}")
+    return name
+
+
+BranchName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\s~^:?*\[\\\x00-\x1f\x7f]+$", max_length=200),
+    AfterValidator(_branch_name),
+]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)]
 
 
@@ -53,10 +70,14 @@ class Branch(Table):
     """One protected release branch."""
 
     upstream: BranchName = Field(description="the branch that every fix lands on first")
-    promote: Path | None = Field(default=None, description="the script that moves the branch; without one the guard does")
+    promote: Path | None = Field(
+        default=None, description="the script that moves the branch; without one the guard does"
+    )
     require: tuple[Rule, ...] = Field(default=RULES, min_length=1)
     permit_ttl: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=15)
-    read_first: tuple[Path, ...] = Field(default=(), description="documents to read before any promotion work")
+    read_first: tuple[Path, ...] = Field(
+        default=(), description="documents to read before any promotion work"
+    )
     lineage: Lineage = Lineage()
 
 
@@ -80,7 +101,9 @@ class Incidents(Table):
     """Which open incidents stop every promotion."""
 
     labels: tuple[Name, ...] = Field(default=("SEV-1", "SEV-2"), min_length=1)
-    close: tuple[RoleName, ...] = Field(default=("platform", "security"), description="roles that may close one")
+    close: tuple[RoleName, ...] = Field(
+        default=("platform", "security"), description="roles that may close one"
+    )
 
 
 class Submissions(Table):

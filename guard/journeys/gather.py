@@ -112,7 +112,9 @@ def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPol
 def _policy_upstream(policy: Fact[LoadedPolicy], branch: str) -> str:
     if isinstance(policy, Unknown):
         raise UsageError(
-            f"no upstream is known for {branch}: {policy.why}", fix="name it: --upstream master", code="usage.upstream"
+            f"no upstream is known for {branch}: {policy.why}",
+            fix="name it: --upstream master",
+            code="usage.upstream",
         )
     table = policy.value.policy.branches.get(branch)
     if table is None:
@@ -157,7 +159,9 @@ def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> 
         approvals=_approvals(question.candidate, proposals, sources) if people else NOT_ASKED,
         incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
         members=members,
-        readings=_readings(question.candidate, usable, members, sources) if usable and "readiness" in asked else {},
+        readings=_readings(question.candidate, usable, members, sources)
+        if usable and "readiness" in asked
+        else {},
     )
 
 
@@ -218,7 +222,9 @@ def _approvals(
 
 
 def _incidents(policy: Policy, members: Members, sources: Sources) -> Fact[tuple[Incident, ...]]:
-    return sources.forge.incidents(policy.incidents.labels, closers=_union(policy.incidents.close, members, sources))
+    return sources.forge.incidents(
+        policy.incidents.labels, closers=_union(policy.incidents.close, members, sources)
+    )
 
 
 def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[frozenset[str]]:

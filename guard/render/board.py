@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from guard.core.model import Decision, Outcome, Verdict, worst
 from guard.core.policy import GROUPS
 
-RULE_TITLES = {"policy": "Policy", "candidate": "Candidate", "lineage": "Master First", "approvals": "Approvals"}
+RULE_TITLES = {
+    "policy": "Policy",
+    "candidate": "Candidate",
+    "lineage": "Master First",
+    "approvals": "Approvals",
+}
 """The rules that have a section of their own, after the gate groups."""
 
 MARKS = {Outcome.PASS: "✓", Outcome.NOT_APPLICABLE: "–", Outcome.WAIVED: "–"}
@@ -58,7 +63,9 @@ def line(verdict: Verdict) -> str:
     """What the board says of one verdict: its summary when it passes, else its title and the first reason."""
     if verdict.outcome.allows:
         return verdict.summary or verdict.title
-    reason = next((finding.message for finding in verdict.findings if not finding.outcome.allows), verdict.summary)
+    reason = next(
+        (finding.message for finding in verdict.findings if not finding.outcome.allows), verdict.summary
+    )
     return f"{verdict.title}: {reason}" if reason else verdict.title
 
 

@@ -91,7 +91,12 @@ def decision_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `decision_document`."""
     name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
     finding = _closed(
-        code={"type": "string"}, outcome=_OUTCOMES, message={"type": "string"}, where=_MAYBE, fix=_MAYBE, who=_STRINGS
+        code={"type": "string"},
+        outcome=_OUTCOMES,
+        message={"type": "string"},
+        where=_MAYBE,
+        fix=_MAYBE,
+        who=_STRINGS,
     )
     verdict = _closed(
         id={"type": "string"},
@@ -112,7 +117,12 @@ def decision_schema() -> dict[str, Any]:
         partial=_STRINGS,
         required=_STRINGS,
         candidate=_closed(
-            repository={"type": "string"}, ref={"type": "string"}, old=name, new=name, tree={"type": "string"}, upstream=name
+            repository={"type": "string"},
+            ref={"type": "string"},
+            old=name,
+            new=name,
+            tree={"type": "string"},
+            upstream=name,
         ),
         policy=_closed(digest=_MAYBE, source=_MAYBE),
         decided_at={"type": "string", "format": "date-time"},

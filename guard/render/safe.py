@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -29,7 +30,7 @@ def _visible(character: str) -> str:
 
 def markdown(text: str, *, limit: int = 500) -> str:
     """The same, escaped so that a forge renders it as text: no link, image, HTML, mention, command or list item."""
-    escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit))
+    escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit)).translate(_HTML)
     escaped = re.sub(r"^(\s*)([/\d])", "\\1\u2060\\2", escaped)
     return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
 

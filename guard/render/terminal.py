@@ -51,7 +51,7 @@ def _subject(decision: Decision) -> Iterator[str]:
 
 def _sections(decision: Decision, *, colour: bool) -> Iterator[str]:
     for section in board.sections(decision):
-        dots = "." * max(3, STATUS_COLUMN - len(section.title) - 2)
+        dots = "." * max(3, STATUS_COLUMN - len(section.title) - 1)
         status = _paint(section.outcome.upper(), good=section.outcome.allows, colour=colour)
         yield f"{section.title} {dots} {status}"
         for verdict in section.verdicts:
@@ -66,7 +66,9 @@ def _incidents(decision: Decision, *, colour: bool) -> Iterator[str]:
     if verdict is not None:
         text = plain(board.incident_line(verdict))
         first, *rest = _wrap(f"{verdict.title}: {text}", indent="", hang="  ")
-        yield _paint(first, good=verdict.outcome.allows, colour=colour) if not verdict.outcome.allows else first
+        yield (
+            _paint(first, good=verdict.outcome.allows, colour=colour) if not verdict.outcome.allows else first
+        )
         yield from rest
 
 

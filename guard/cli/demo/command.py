@@ -39,7 +39,9 @@ def demo(keep: Path | None) -> None:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     if keep is not None:
-        click.echo(f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)")
+        click.echo(
+            f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)"
+        )
 
 
 def _tell(folder: Path) -> None:

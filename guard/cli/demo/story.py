@@ -89,19 +89,35 @@ def _whole_catalogue(stage: Stage) -> None:
     output = stage.run("guard", "readiness", "--target", BRANCH, "--format", "json", cwd="catalogue").output
     gates = [verdict for verdict in json.loads(output)["verdicts"] if verdict["group"]]
     passing = [gate["id"] for gate in gates if gate["outcome"] == "pass"]
-    stage.show("guard", "check", "--target", BRANCH, cwd="catalogue", status=(1, 2), says=["DECISION: NO-GO"], lines=48)
-    stage.claim(f"{len(gates)} gates judged, {len(passing)} pass: no evidence, no permission", len(gates) == 28 and not passing)
+    stage.show(
+        "guard",
+        "check",
+        "--target",
+        BRANCH,
+        cwd="catalogue",
+        status=(1, 2),
+        says=["DECISION: NO-GO"],
+        lines=48,
+    )
+    stage.claim(
+        f"{len(gates)} gates judged, {len(passing)} pass: no evidence, no permission",
+        len(gates) == 28 and not passing,
+    )
 
 
 def _candidate_with_a_flaw(stage: Stage) -> str:
     stage.heading("The fix goes to master first, with a feature that has a flaw; its tools really run")
     stage.must("git", "switch", "-q", "master", cwd="dev")
     world.commit(stage, "Describe the health check", {"doc/HEALTH.md": HOTFIX})
-    candidate = world.commit(stage, "Let support run commands on nodes", {"platform_control/support.py": FLAWED})
+    candidate = world.commit(
+        stage, "Let support run commands on nodes", {"platform_control/support.py": FLAWED}
+    )
     stage.must("git", "push", "-q", "origin", "master", cwd="dev")
     propose(stage, "r1", "Release 1.2.0")
     run_the_tools(stage, scan_status=1)
-    board = stage.show(*check(stage, "master"), cwd="dev", status=1, says=["DECISION: NO-GO", "approvals.security.missing"])
+    board = stage.show(
+        *check(stage, "master"), cwd="dev", status=1, says=["DECISION: NO-GO", "approvals.security.missing"]
+    )
     stage.claim("the scanner's finding blocks", "security.vulnerabilities" in board)
     stage.show(*promote(), cwd="dev", status=1, says=["DECISION: NO-GO"], quiet=True)
     return candidate
@@ -110,7 +126,9 @@ def _candidate_with_a_flaw(stage: Stage) -> str:
 def _supply_what_is_missing(stage: Stage, flawed: str) -> str:
     stage.heading("The flaw is mended on master; evidence, sign-offs and approvals come in")
     stage.must("guard", "propose", "--close", "r1", *who(stage, "dev@demo.example"), cwd="dev")
-    candidate = world.commit(stage, "Run only commands that are known", {"platform_control/support.py": MENDED})
+    candidate = world.commit(
+        stage, "Run only commands that are known", {"platform_control/support.py": MENDED}
+    )
     stage.must("git", "push", "-q", "origin", "master", cwd="dev")
     propose(stage, "r2", "Release 1.2.0")
     run_the_tools(stage, scan_status=0)
@@ -119,17 +137,27 @@ def _supply_what_is_missing(stage: Stage, flawed: str) -> str:
     stage.show(*signoff, "reliability.restore-drill", *who(stage, "owner@demo.example"), cwd="dev")
     approve = ("guard", "approve", "--head", "master")
     stage.show(*approve, *who(stage, "owner@demo.example"), cwd="dev")
-    stage.show(*check(stage, "master"), cwd="dev", status=1, says=["approvals.security.missing", "DECISION: NO-GO"], quiet=True)
+    stage.show(
+        *check(stage, "master"),
+        cwd="dev",
+        status=1,
+        says=["approvals.security.missing", "DECISION: NO-GO"],
+        quiet=True,
+    )
     stage.claim("one owner's approval is not enough", holds=True)
     stage.show(*approve, *who(stage, "security@demo.example"), cwd="dev")
     stage.show(*check(stage, "master"), cwd="dev", says=["DECISION: GO"])
-    stage.claim("the flawed candidate is still refused", stage.run(*check(stage, flawed), cwd="dev").status == 1)
+    stage.claim(
+        "the flawed candidate is still refused", stage.run(*check(stage, flawed), cwd="dev").status == 1
+    )
     return candidate
 
 
 def _promote(stage: Stage, candidate: str) -> None:
     stage.heading("guard promote runs the promote script with a permit")
-    stage.show(*promote(), cwd="dev", says=["DECISION: GO"], env={"GUARD_DEMO_KEEP": str(stage.folder / "permit")})
+    stage.show(
+        *promote(), cwd="dev", says=["DECISION: GO"], env={"GUARD_DEMO_KEEP": str(stage.folder / "permit")}
+    )
     stage.claim("the release branch stands at the candidate", world.head_of_release(stage) == candidate)
     stage.show(*promote(), cwd="dev", says=["nothing to promote"])
 
@@ -140,10 +168,20 @@ def _afterwards(stage: Stage, candidate: str) -> None:
     permit = (stage.folder / "permit").read_text(encoding="utf-8").strip()
     old = stage.must("git", "rev-parse", f"{candidate}~3", cwd="dev")
     stage.must("git", "update-ref", f"refs/heads/{BRANCH}", old, cwd="platform.git")
-    replay = ("git", "-c", f"push.pushOption=guard-permit={permit}", "push", "--no-verify", "origin", f"{candidate}:refs/heads/{BRANCH}")
+    replay = (
+        "git",
+        "-c",
+        f"push.pushOption=guard-permit={permit}",
+        "push",
+        "--no-verify",
+        "origin",
+        f"{candidate}:refs/heads/{BRANCH}",
+    )
     stage.show(*replay, cwd="dev", status=1, says=["permit.spent"])
     stage.must("git", "update-ref", f"refs/heads/{BRANCH}", candidate, cwd="platform.git")
-    stage.claim("an administrator who forces the branch back does not bring a spent permit to life", holds=True)
+    stage.claim(
+        "an administrator who forces the branch back does not bring a spent permit to life", holds=True
+    )
 
 
 def run_the_tools(stage: Stage, *, scan_status: int) -> None:
@@ -153,15 +191,55 @@ def run_the_tools(stage: Stage, *, scan_status: int) -> None:
     reports.mkdir(exist_ok=True)
     sarif, junit = str(reports / "sast.sarif"), str(reports / "acceptance.xml")
     scan = ("bandit", "-q", "-r", "platform_control", "-lll", "-f", "sarif", "-o", sarif)
-    stage.show(*run, "--source", "sast", "--tool", "bandit", "--report", sarif, "--", "python", "-m", *scan, cwd="dev", status=scan_status, lines=4)
+    stage.show(
+        *run,
+        "--source",
+        "sast",
+        "--tool",
+        "bandit",
+        "--report",
+        sarif,
+        "--",
+        "python",
+        "-m",
+        *scan,
+        cwd="dev",
+        status=scan_status,
+        lines=4,
+    )
     tests = ("pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", "tests")
-    stage.show(*run, "--source", "acceptance", "--tool", "pytest", "--report", junit, "--", "python", "-m", *tests, cwd="dev", lines=4)
+    stage.show(
+        *run,
+        "--source",
+        "acceptance",
+        "--tool",
+        "pytest",
+        "--report",
+        junit,
+        "--",
+        "python",
+        "-m",
+        *tests,
+        cwd="dev",
+        lines=4,
+    )
     for source, script in (("contracts", "contracts_validate"), ("release-notes", "release_notes_check")):
         stage.show(*run, "--source", source, "--", f"scripts/ci/{script}.sh", cwd="dev", lines=4)
 
 
 def propose(stage: Stage, name: str, title: str) -> None:
-    stage.show("guard", "propose", "--head", "HEAD", "--id", name, "--title", title, *who(stage, "dev@demo.example"), cwd="dev")
+    stage.show(
+        "guard",
+        "propose",
+        "--head",
+        "HEAD",
+        "--id",
+        name,
+        "--title",
+        title,
+        *who(stage, "dev@demo.example"),
+        cwd="dev",
+    )
 
 
 def who(stage: Stage, name: str) -> tuple[str, ...]:
@@ -169,7 +247,17 @@ def who(stage: Stage, name: str) -> tuple[str, ...]:
 
 
 def check(stage: Stage, head: str, *more: str) -> tuple[str, ...]:
-    return ("guard", "check", "--server", str(stage.folder / "platform.git"), "--target", BRANCH, "--head", head, *more)
+    return (
+        "guard",
+        "check",
+        "--server",
+        str(stage.folder / "platform.git"),
+        "--target",
+        BRANCH,
+        "--head",
+        head,
+        *more,
+    )
 
 
 def promote(*more: str) -> tuple[str, ...]:

@@ -48,7 +48,9 @@ def give_settings(stage: Stage) -> None:
             groups.setdefault(group, []).append(name)
     lines = [f'"{group}" = {names!r}' for group, names in groups.items()]
     settings = home / "settings.toml"
-    settings.write_text(f"{settings.read_text(encoding='utf-8')}\n[groups]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    settings.write_text(
+        f"{settings.read_text(encoding='utf-8')}\n[groups]\n" + "\n".join(lines) + "\n", encoding="utf-8"
+    )
 
 
 def commit(stage: Stage, message: str, files: dict[str, str] | None = None) -> str:
@@ -91,4 +93,6 @@ def _make_key(file: Path) -> None:
     key = Ed25519PrivateKey.generate()
     file.touch(mode=0o600)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    file.with_suffix(".pub").write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n")
+    file.with_suffix(".pub").write_bytes(
+        key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n"
+    )
