@@ -1,0 +1,210 @@
+"""The port `Git` on a repository on disk: names, trees, files, ancestry, people and lineage. Read only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
+from guard.adapters.git_process import Scratch, find_place, run
+from guard.core.errors import GitError
+from guard.core.model import Commit
+
+_REF_RULES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a short name (gitrevisions), in its order."""
+_EXPRESSION = re.compile(r"[\^~:]|@\{")
+_MAX_NAME = 1000
+_ABBREVIATION = re.compile(r"[0-9a-f]{4,63}")
+_CO_AUTHOR = re.compile(r"^co-authored-by:\s*(?P<person>.+)$", re.IGNORECASE | re.MULTILINE)
+_EMAIL = re.compile(r"<([^<>]*)>")
+
+
+class GitRepo:
+    """One repository, found from any folder in it: plain, bare, or a linked worktree; SHA-1 or SHA-256.
+
+    Names are resolved in the repository itself; everything about objects is asked in a scratch repository (see
+    `guard.adapters.git_process`). Use it as a context manager or call `close`, else it ends with its last use.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._place = find_place(Path(path))
+        self._scratch = Scratch(self._place)
+        self._objects = Objects(self._scratch, self._place.object_format)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._objects.close()
+        self._scratch.close()
+
+    @property
+    def objects(self) -> Objects:
+        return self._objects
+
+    @property
+    def scratch(self) -> Scratch:
+        return self._scratch
+
+    def git_dir(self) -> Path:
+        return self._place.git_dir
+
+    def common_dir(self) -> Path:
+        """The folder that all worktrees share; `<common dir>/guard/` holds what the guard keeps in a clone."""
+        return self._place.common_dir
+
+    def object_format(self) -> str:
+        """`sha1` or `sha256`."""
+        return self._place.object_format
+
+    def resolve(self, name: str) -> Commit | None:
+        """The commit that a ref, object name or expression stands for (tags peeled), or None.
+
+        A short name that fits refs standing on different commits is refused (`ref.ambiguous`), because whoever can
+        push a tag named `master` could otherwise choose the upstream.
+        """
+        if not name or len(name) > _MAX_NAME or name.startswith("-") or not name.isprintable():
+            raise GitError(
+                f"{name[:80]!r} cannot name a commit",
+                code="ref.malformed",
+                fix="name a branch, a tag or a commit",
+            )
+        if not OBJECT_NAME.fullmatch(name):
+            self._refuse_ambiguous(_EXPRESSION.split(name)[0])
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        done = self._run(*arguments, accept=(0, 1, 128))
+        found = done.decode("ascii", "replace").strip()
+        if not OBJECT_NAME.fullmatch(found):
+            return None
+        return Commit(found) if self._objects.kinds([found])[found][1] == "commit" else None
+
+    def _refuse_ambiguous(self, short: str) -> None:
+        if not short or short == "@":
+            return
+        candidates = [f"{rule}{short}" for rule in _REF_RULES if f"{rule}{short}".startswith("refs/")]
+        asked = ("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", "--", *candidates)
+        listed = (line.split("\0") for line in os.fsdecode(self._run(*asked)).splitlines())
+        found = {ref: peeled or name for ref, name, peeled in listed if ref in candidates}
+        if _ABBREVIATION.fullmatch(short):
+            full, kind = self._objects.kinds([short])[short]
+            if kind not in {"missing"}:
+                found[f"object {short}"] = full
+        if len(set(found.values())) > 1:
+            raise GitError(
+                f"{short} is ambiguous: {', '.join(sorted(found))}",
+                code="ref.ambiguous",
+                fix=f"name it in full, such as refs/heads/{short}",
+            )
+
+    def refs(self, prefix: str) -> Mapping[str, str]:
+        """Full ref name → object name, for all refs below `prefix` (`refs/proposals/`), unpeeled."""
+        out = self._run("for-each-ref", "--format=%(refname)%00%(objectname)", "--", prefix.rstrip("/"))
+        rows = (line.partition("\0") for line in os.fsdecode(out).splitlines())
+        return {ref: name for ref, _, name in rows}
+
+    def remote_url(self, name: str) -> str | None:
+        """The first configured URL of a remote, as it is written; None where there is no such remote."""
+        out = self._run("config", "--local", "--null", "--get-all", f"remote.{name}.url", accept=(0, 1))
+        first = out.split(b"\0")[0]
+        return os.fsdecode(first) or None
+
+    def tree_of(self, commit: Commit) -> str:
+        """The name of the commit's tree. Raises GitError when there is no such commit."""
+        return self.commit(commit).tree
+
+    def commit(self, commit: Commit) -> RawCommit:
+        return next(self._objects.commits([commit]))
+
+    def descends(self, commit: Commit, ancestor: Commit) -> bool:
+        """Whether `ancestor` is `commit` or one of its ancestors. Raises GitError where a shallow history hides it."""
+        _demand_names(commit, ancestor)
+        unreached = self._scratch.run("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
+        if not unreached.strip():
+            return True
+        if self._scratch.shallow:
+            self.demand_complete(self.range(ancestor, commit))
+        return False
+
+    def range(self, target: Commit, head: Commit) -> tuple[Commit, ...]:
+        """The commits of `target..head`, parents before children."""
+        _demand_names(target, head)
+        out = self._scratch.run("rev-list", "--topo-order", "--reverse", head, f"^{target}", "--")
+        return tuple(Commit(line) for line in out.decode("ascii").split())
+
+    def demand_complete(self, commits: Iterable[Commit]) -> None:
+        """Raise GitError when the history of any of these commits was cut off by a shallow clone."""
+        if self._scratch.shallow and not self._scratch.shallow.isdisjoint(commits):
+            raise GitError(
+                "the history is shallow: it ends before everything that matters was seen",
+                code="git.shallow",
+                fix="git fetch --unshallow",
+            )
+
+    def read(self, commit: Commit, path: str) -> bytes | None:
+        """The bytes of the regular file at `path`; None for a folder, symlink, submodule or nothing at all."""
+        entry = self._entry(commit, path)
+        if entry is None or entry.mode not in REGULAR_MODES:
+            return None
+        return self._objects.get(entry.name, "blob")
+
+    def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
+        """The paths of all regular files below `folder` ("" for the whole tree), sorted by their bytes."""
+        entry = self._entry(commit, folder) if folder else TreeEntry(TREE_MODE, b"", self.tree_of(commit))
+        if entry is None or entry.mode != TREE_MODE:
+            return ()
+        out = self._scratch.run("ls-tree", "-r", "-z", "--full-tree", entry.name)
+        prefix = os.fsencode(folder.rstrip("/")) + b"/" if folder else b""
+        rows = (row.partition(b"\t") for row in out.split(b"\0") if row)
+        return tuple(
+            os.fsdecode(prefix + path) for info, _, path in rows if info.split(b" ")[0] in REGULAR_MODES
+        )
+
+    def _entry(self, commit: Commit, path: str) -> TreeEntry | None:
+        """Where a path leads in the commit's tree, folder by folder; symlinks are never followed."""
+        parts = os.fsencode(path.rstrip("/")).split(b"/")
+        if any(part in {b"", b".", b".."} for part in parts):
+            return None
+        found: TreeEntry | None = TreeEntry(TREE_MODE, b"", self.tree_of(commit))
+        for part in parts:
+            if found is None or found.mode != TREE_MODE:
+                return None
+            found = next((entry for entry in self._objects.tree(found.name) if entry.path == part), None)
+        return found
+
+    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
+        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`."""
+        commits = self.range(target, head)
+        self.demand_complete(commits)
+        people: dict[str, set[str]] = {"author": set(), "committer": set(), "co-author": set()}
+        for commit in self._objects.commits(commits):
+            people["author"] |= _emails(commit.author)
+            people["committer"] |= _emails(commit.committer)
+            for match in _CO_AUTHOR.finditer(commit.message):
+                people["co-author"] |= _emails(match["person"])
+        return {kind: frozenset(found) for kind, found in people.items()}
+
+    def _run(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
+        """git in the judged repository, for refs and remote URLs alone."""
+        door = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", f"--git-dir={self._place.git_dir}")
+        return run((*door, *arguments), cwd=self._place.git_dir, accept=accept).stdout
+
+
+def _demand_names(*names: str) -> None:
+    for name in names:
+        if not OBJECT_NAME.fullmatch(name):
+            raise GitError(f"{name[:80]!r} is no object name", code="ref.malformed")
+
+
+def _emails(person: str) -> set[str]:
+    match = _EMAIL.search(person)
+    address = (match[1] if match else person).strip().lower()
+    return {address} if address else set()

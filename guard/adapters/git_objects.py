@@ -1,0 +1,234 @@
+"""Reading objects by their full names through one long-lived `git cat-file`, and what commits and trees hold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO
+
+from guard.adapters.git_process import TIMEOUT, Scratch, environment
+from guard.core.errors import GitError
+from guard.core.model import Commit
+
+OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+MAX_OBJECT = 64 * 1024 * 1024
+"""Bytes of the largest object that is read; nothing that the guard judges is near it."""
+_WINDOW = 64
+"""Questions under way at once: few enough that neither pipe can fill up with the other side not reading."""
+
+REGULAR_MODES = frozenset({b"100644", b"100755", b"100664"})
+TREE_MODE = b"40000"
+
+
+@dataclass(frozen=True, slots=True)
+class RawCommit:
+    """One commit object. `message` is decoded by its declared encoding; what does not decode is replaced."""
+
+    name: Commit
+    tree: str
+    parents: tuple[Commit, ...]
+    author: str
+    committer: str
+    message: str
+
+    @property
+    def subject(self) -> str:
+        return self.message.lstrip("\n").split("\n", 1)[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    mode: bytes
+    path: bytes
+    name: str
+
+
+class Objects:
+    """The objects of one scratch repository. Safe to use from several threads; close it when done."""
+
+    def __init__(self, scratch: Scratch, object_format: str) -> None:
+        self._scratch = scratch
+        self._format = object_format
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def empty_tree(self) -> str:
+        return self._hash("tree", b"")
+
+    def get(self, name: str, kind: str) -> bytes:
+        """The bytes of an object of this kind. Raises GitError when it is missing, another kind or too large."""
+        return next(iter(self.many([name], kind)))
+
+    def many(self, names: Sequence[str], kind: str) -> Iterator[bytes]:
+        """Like `get`, for many names in order."""
+        for name in names:
+            if not OBJECT_NAME.fullmatch(name):
+                raise GitError(f"{name[:80]!r} is no object name")
+        pending = iter(names)
+        with self._lock:
+            while window := list(islice(pending, _WINDOW)):
+                self._ask("contents", window)
+                for name in window:
+                    yield self._answer(name, kind)
+
+    def commits(self, names: Sequence[str]) -> Iterator[RawCommit]:
+        for name, content in zip(names, self.many(names, "commit"), strict=True):
+            yield parse_commit(Commit(name), content)
+
+    def kinds(self, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """name or abbreviation → (full name, kind), where kind is also `missing` or `ambiguous`."""
+        pending = iter(dict.fromkeys(names))
+        found: dict[str, tuple[str, str]] = {}
+        with self._lock:
+            while window := list(islice(pending, _WINDOW)):
+                self._ask("info", window)
+                for name in window:
+                    words = self._line().split()
+                    full, kind = (words[0], words[1]) if len(words) > 1 else (name, "missing")
+                    found[name] = (full, kind)
+        return found
+
+    def tree(self, name: str) -> tuple[TreeEntry, ...]:
+        return tuple(parse_tree(self.get(name, "tree"), digest_size=20 if self._format == "sha1" else 32))
+
+    def add(self, kind: str, content: bytes) -> str:
+        """Write an object into the scratch repository; its name."""
+        name = self._hash(kind, content)
+        file = self._scratch.path / "objects" / name[:2] / name[2:]
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(zlib.compress(_framed(kind, content), 1))
+        return name
+
+    def close(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                process.kill()
+                process.communicate()
+
+    def _hash(self, kind: str, content: bytes) -> str:
+        return hashlib.new(self._format, _framed(kind, content), usedforsecurity=False).hexdigest()
+
+    def _ask(self, verb: str, names: Sequence[str]) -> None:
+        pipe = self._pipes()[0]
+        try:
+            pipe.write("".join(f"{verb} {name}\n" for name in names).encode("ascii"))
+            pipe.flush()
+        except OSError:
+            self._broken()
+
+    def _answer(self, name: str, kind: str) -> bytes:
+        words = self._line().split()
+        if len(words) != 3:
+            self.close()
+            raise GitError(
+                f"object {name} is missing from this repository",
+                fix="fetch what is missing: git fetch --refetch (a partial clone has not everything)",
+                code="git.missing-object",
+            )
+        size = int(words[2])
+        if words[1] != kind or size > MAX_OBJECT:
+            self.close()
+            wrong = f"is a {words[1]}, not a {kind}" if words[1] != kind else f"is too large ({size} bytes)"
+            raise GitError(f"object {name} {wrong}", code="git.object")
+        content = self._guarded(lambda pipe: pipe.read(size + 1))
+        if len(content) != size + 1:
+            self._broken()
+        return content[:-1]
+
+    def _line(self) -> str:
+        line = self._guarded(lambda pipe: pipe.readline())
+        if not line.endswith(b"\n"):
+            self._broken()
+        return line.decode("ascii", "replace")
+
+    def _guarded(self, read: Callable[[IO[bytes]], bytes]) -> bytes:
+        """Read from the process, which is killed when it does not answer in time."""
+        process = self._pipes()[2]
+        timer = threading.Timer(TIMEOUT, process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            return read(self._pipes()[1])
+        finally:
+            timer.cancel()
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes], subprocess.Popen[bytes]]:
+        if self._process is None:
+            command = ["git", *self._scratch.door, "cat-file", "--batch-command"]
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self._scratch.path,
+                    env=environment(),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                raise GitError(f"git cannot be run: {error}", code="git.unusable") from None
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise GitError("git cat-file has no pipes")
+        return process.stdin, process.stdout, process
+
+    def _broken(self) -> None:
+        self.close()
+        raise GitError("git cat-file stopped without an answer", fix="check the repository: git fsck")
+
+
+def _framed(kind: str, content: bytes) -> bytes:
+    return f"{kind} {len(content)}\0".encode() + content
+
+
+def parse_commit(name: Commit, content: bytes) -> RawCommit:
+    """A commit object's bytes. Raises GitError when they are not those of a commit."""
+    head, _, body = content.partition(b"\n\n")
+    fields: dict[bytes, list[bytes]] = {}
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key:
+            fields.setdefault(key, []).append(value)
+    tree = fields.get(b"tree", [b""])[0].decode("ascii", "replace")
+    parents = tuple(Commit(value.decode("ascii", "replace")) for value in fields.get(b"parent", []))
+    if not all(OBJECT_NAME.fullmatch(word) for word in (tree, *parents)):
+        raise GitError(f"commit {name} is malformed", code="git.object", fix="check the repository: git fsck")
+    encoding = fields.get(b"encoding", [b"utf-8"])[0].decode("ascii", "replace")
+    return RawCommit(
+        name=name,
+        tree=tree,
+        parents=parents,
+        author=_decoded(fields.get(b"author", [b""])[0], encoding),
+        committer=_decoded(fields.get(b"committer", [b""])[0], encoding),
+        message=_decoded(body, encoding).replace("\r\n", "\n"),
+    )
+
+
+def _decoded(text: bytes, encoding: str) -> str:
+    try:
+        return text.decode(encoding, "replace")
+    except (LookupError, UnicodeError, ValueError):
+        return text.decode("utf-8", "replace")
+
+
+def parse_tree(content: bytes, *, digest_size: int) -> Iterator[TreeEntry]:
+    """A tree object's entries. Raises GitError when the bytes are not those of a tree."""
+    position = 0
+    while position < len(content):
+        space = content.find(b" ", position)
+        end = content.find(b"\0", space)
+        stop = end + 1 + digest_size
+        if space < 0 or end < 0 or stop > len(content):
+            raise GitError(
+                "a tree object is malformed", code="git.object", fix="check the repository: git fsck"
+            )
+        yield TreeEntry(content[position:space], content[space + 1 : end], content[end + 1 : stop].hex())
+        position = stop
