@@ -1,0 +1,115 @@
+"""Evidence kind `document`: a file as it stands on upstream, with a wanted status and a review date."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from guard.adapters.evidence.headings import body_of, fields_of, name_of
+from guard.adapters.evidence.sources import EvidenceSources
+from guard.adapters.evidence.untrusted import MAX_DOCUMENT, bounded, decode, digest_of, shown
+from guard.core.evidence import Absent, Document, Observation, Reading
+from guard.core.model import Finding, Known, Outcome
+
+REVIEW_FIELDS = ("reviewed", "reviewed on", "last reviewed", "review date")
+"""Where a review date is looked for when the policy gives an age but names no field."""
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})?)?")
+
+Fields = dict[str, tuple[str, ...]]
+
+
+def read_document(gate_id: str, spec: Document, sources: EvidenceSources) -> Reading:
+    """Passes when the file is on upstream, says something, and its own fields say what the policy wants.
+
+    It proves that the words were landed on upstream, never who reviewed them: that takes a sign-off.
+    """
+    del gate_id
+    at = f"upstream ({sources.upstream[:10]})"
+    data = sources.git.read(sources.upstream, spec.path)
+    if data is None:
+        return Absent(
+            f"{spec.path} is not on {at}", fix=f"write {spec.path} and land it on upstream", who=("author",)
+        )
+    text = decode(bounded(data, spec.path, limit=MAX_DOCUMENT), spec.path)
+    fields = fields_of(text)
+    status, bad_status = _status(spec, fields)
+    reviewed, bad_review = _review_date(spec, fields)
+    said = [status] if status else []
+    said += [f"reviewed {reviewed:%Y-%m-%d}"] if reviewed else []
+    observation = Observation(
+        summary=", ".join(said) or f"{spec.path} is there",
+        problems=(*_empty(spec, text), *bad_status, *bad_review),
+        dated=reviewed,
+        digest=digest_of(data),
+    )
+    return Known(observation, f"{spec.path} at {sources.upstream}", sources.now)
+
+
+def _empty(spec: Document, text: str) -> tuple[Finding, ...]:
+    if body_of(text):
+        return ()
+    return (_problem(spec, "document.empty", "has no text", f"write {spec.path}"),)
+
+
+def _status(spec: Document, fields: Fields) -> tuple[str, tuple[Finding, ...]]:
+    """The stated status when it is one of those that the policy allows, else what is wrong with it."""
+    if not spec.status:
+        return "", ()
+    wanted = " or ".join(spec.status)
+    fix = f"bring {spec.path} to {spec.status_field}: {wanted}, and land it on upstream"
+    values = fields.get(name_of(spec.status_field), ())
+    if not values:
+        return "", (
+            _problem(spec, "document.no-status", f"states no {spec.status_field}; wanted is {wanted}", fix),
+        )
+    if len(values) > 1:
+        said = " and ".join(shown(value, limit=40) for value in values[:3])
+        return "", (
+            _problem(spec, "document.ambiguous", f"contradicts itself: {spec.status_field} {said}", fix),
+        )
+    if values[0].casefold() not in {status.casefold() for status in spec.status}:
+        said = shown(values[0], limit=80) or "nothing"
+        return "", (
+            _problem(spec, "document.status", f"says {spec.status_field} {said}; wanted is {wanted}", fix),
+        )
+    return values[0], ()
+
+
+def _review_date(spec: Document, fields: Fields) -> tuple[datetime | None, tuple[Finding, ...]]:
+    """The start, in UTC, of the stated day of review, where the policy asks for one."""
+    if spec.reviewed_field is None and spec.max_age is None:
+        return None, ()
+    names = (spec.reviewed_field,) if spec.reviewed_field else REVIEW_FIELDS
+    values = list(dict.fromkeys(value for name in names for value in fields.get(name_of(name), ())))
+    fix = f"review {spec.path}, write `{names[0]}: YYYY-MM-DD` in its heading, and land it on upstream"
+    if not values:
+        return None, (
+            _problem(spec, "document.no-date", f"states no date of review ({' or '.join(names)})", fix),
+        )
+    if len(values) > 1:
+        said = " and ".join(shown(value, limit=40) for value in values[:3])
+        return None, (_problem(spec, "document.ambiguous", f"contradicts itself: {names[0]} {said}", fix),)
+    date = parse_date(values[0])
+    if date is None:
+        said = shown(values[0], limit=40) or "nothing"
+        return None, (
+            _problem(spec, "document.date", f"says {names[0]} {said}, which is not YYYY-MM-DD", fix),
+        )
+    return date, ()
+
+
+def parse_date(text: str) -> datetime | None:
+    """An ISO date (the start of that day) or date and time, in UTC unless it says otherwise; None for all else."""
+    if not DATE.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _problem(spec: Document, code: str, what: str, fix: str) -> Finding:
+    outcome = Outcome.MISSING if code in {"document.no-status", "document.no-date"} else Outcome.FAIL
+    return Finding(code, f"{spec.path} {what}", where=spec.path, fix=fix, who=("author",), outcome=outcome)

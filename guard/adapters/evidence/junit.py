@@ -1,0 +1,136 @@
+"""Evidence kind `junit`: a test report in which every named test is there and passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from guard.adapters.evidence.sources import EvidenceSources
+from guard.adapters.evidence.submission import Received, add_command, exit_problems, receive
+from guard.adapters.evidence.untrusted import Unreadable, bounded, shown
+from guard.core.evidence import Junit, Observation, Reading
+from guard.core.model import Finding, Known, Outcome
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+BAD = {
+    "failure": "failed",
+    "error": "ended in an error",
+    "skipped": "was skipped",
+    "disabled": "was disabled",
+    "rerunFailure": "failed before it passed",
+    "rerunError": "failed before it passed",
+    "flakyFailure": "failed before it passed",
+    "flakyError": "failed before it passed",
+}
+"""Elements inside a test case that say it did not simply pass (JUnit, Surefire's reruns, gtest)."""
+
+GOOD_WORDS = frozenset({"", "run", "completed", "passed", "pass", "success", "ok"})
+"""What the attributes `status` and `result` of some dialects say of a test that ran and passed."""
+
+NAMED = 5
+"""How many cases are named of one pattern; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case: all it may be known by, and how it ended; "" is passed."""
+
+    names: tuple[str, ...]
+    ended: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.ended
+
+
+def read_junit(gate_id: str, spec: Junit, sources: EvidenceSources) -> Reading:
+    """Passes when every test that the policy names (globs allowed) is in the report and none of them did not pass."""
+    del gate_id
+    received = receive(spec, sources)
+    if not isinstance(received, Received):
+        return received
+    envelope = received.envelope
+    cases = parse_junit(received.needed_report("JUnit report"), f"the JUnit report of {spec.source}")
+    again = f"{add_command(spec.source, envelope.subject)} REPORT"
+    problems = tuple(finding for pattern in spec.tests for finding in _problems(spec, pattern, cases, again))
+    observation = Observation(
+        summary=f"{', '.join(spec.tests) if len(spec.tests) <= NAMED else f'{len(spec.tests)} named tests'} green",
+        problems=problems + exit_problems(envelope, explained=any(not case.passed for case in cases)),
+        subject=envelope.subject,
+        dated=envelope.received_at,
+        digest=envelope.digest,
+    )
+    return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+
+
+def _problems(spec: Junit, pattern: str, cases: tuple[Case, ...], again: str) -> Iterator[Finding]:
+    found = [
+        case for case in cases if any(name == pattern or fnmatchcase(name, pattern) for name in case.names)
+    ]
+    if not found:
+        message = f"{spec.source}: the test {pattern} is not in the report"
+        fix = f"write or select the test {pattern}, run it, then {again}"
+        yield Finding("junit.absent", message, fix=fix, who=("author", "ci"), outcome=Outcome.MISSING)
+    bad = sorted({f"{shown(case.names[-1])} {case.ended}" for case in found if not case.passed})
+    if bad:
+        more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        message = f"{spec.source}: {pattern} is not green: {'; '.join(bad[:NAMED])}{more}"
+        fix = f"mend {pattern} so that it runs and passes, then {again}"
+        yield Finding("junit.not-passed", message, fix=fix, who=("author", "ci"))
+
+
+def parse_junit(data: bytes, what: str) -> tuple[Case, ...]:
+    """Every test case of a JUnit report, at any depth. Raises Unreadable for what is none, and for any DTD."""
+    root = _parse_xml(bounded(data, what), what)
+    if _tag(root) not in {"testsuites", "testsuite"}:
+        raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(_tag(root), limit=60)}")
+    return tuple(_case(element) for element in root.iter() if _tag(element) == "testcase")
+
+
+def _parse_xml(data: bytes, what: str) -> Element:
+    try:
+        from defusedxml.ElementTree import fromstring  # the service's extra has it, the base install does not
+    except ImportError:
+        raise Unreadable(
+            f"{what} cannot be read here: the package defusedxml is not installed",
+            fix="pip install 'release-guard[service]'",
+        ) from None
+    try:
+        root: Element = fromstring(data, forbid_dtd=True)
+    except (
+        SyntaxError,
+        ValueError,
+        LookupError,
+    ) as error:  # ParseError is a SyntaxError, DTDForbidden a ValueError
+        reason = shown(str(error)) or type(error).__name__
+        raise Unreadable(f"{what} is not well-formed, harmless XML: {reason}") from None
+    return root
+
+
+def _tag(element: Element) -> str:
+    """The element's name without its namespace; a comment's or instruction's is not one."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _case(element: Element) -> Case:
+    name, group = element.get("name", ""), element.get("classname", "")
+    properties = [child for holder in element if _tag(holder) == "properties" for child in holder]
+    values = [child.get("value") or (child.text or "").strip() for child in properties]
+    names = [value for value in values if value]
+    names += [name, f"{group}.{name}"] if group else [name]
+    return Case(tuple(names), _ended(element))
+
+
+def _ended(element: Element) -> str:
+    for child in element:
+        if _tag(child) in BAD:
+            return BAD[_tag(child)]
+    for attribute in ("status", "result"):
+        word = element.get(attribute, "")
+        if word.casefold() not in GOOD_WORDS:
+            return f"has the {attribute} {shown(word, limit=40)!r}"
+    return ""

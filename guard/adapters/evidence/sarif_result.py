@@ -1,0 +1,175 @@
+"""One result of a SARIF run: does it count, and how bad is it? (SARIF 2.1.0, sections 3.27.9, 3.27.10, 3.27.23)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from guard.adapters.evidence.untrusted import list_of, shown, table_of, text_of
+
+SEVERITIES: tuple[str, ...] = ("critical", "high", "medium", "low", "none")
+"""Worst first."""
+
+LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "none"}
+"""What a SARIF level amounts to where the tool gives no security severity."""
+
+SCORES = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"))
+"""The lowest CVSS score of each severity; above zero is low, zero is none."""
+
+NOT_A_FINDING = frozenset({"pass", "notApplicable", "informational"})
+"""Kinds of result that report no defect. `open` and `review` could not be settled by the tool, and count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result that counts, unless `suppressed`."""
+
+    severity: str
+    rule: str
+    message: str
+    where: str
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A run's rules: the driver's and each extension's, and the levels that the invocation set differently."""
+
+    components: tuple[tuple[dict[str, object], tuple[dict[str, object], ...]], ...]
+    overrides: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def of(self, result: dict[str, object]) -> tuple[dict[str, object], int]:
+        """The rule that a result is about and its component's number; ({}, 0) where it names none that is there."""
+        reference = table_of(result.get("rule"), "a result's rule")
+        component = self._component(table_of(reference.get("toolComponent"), "a rule's toolComponent"))
+        rules = self.components[component][1]
+        index = reference.get("index", result.get("ruleIndex"))
+        name = text_of(reference.get("id")) or text_of(result.get("ruleId"))
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rules):
+            return rules[index], component
+        named = [rule for rule in rules if _is_about(name, text_of(rule.get("id")))]
+        return max(named, key=lambda rule: len(text_of(rule.get("id"))), default={}), component
+
+    def _component(self, reference: dict[str, object]) -> int:
+        index = reference.get("index")
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(self.components) - 1:
+            return index + 1
+        for number, (component, _) in enumerate(self.components):
+            for key in ("guid", "name"):
+                if text_of(reference.get(key)) and reference[key] == component.get(key):
+                    return number
+        return 0
+
+
+def _is_about(name: str, rule: str) -> bool:
+    """A result may name a sub-rule: `CA1000/1` is about the rule `CA1000`."""
+    return bool(rule) and (name == rule or name.startswith(f"{rule}/"))
+
+
+def rules_of(run: dict[str, object]) -> Rules:
+    """Raises Unreadable for wrong types."""
+    tool = table_of(run.get("tool"), "a run's tool")
+    components = [table_of(tool.get("driver"), "a tool's driver")]
+    components += [
+        table_of(item, "an extension") for item in list_of(tool.get("extensions"), "a tool's extensions")
+    ]
+    listed = tuple(
+        (
+            component,
+            tuple(table_of(rule, "a rule") for rule in list_of(component.get("rules"), "a tool's rules")),
+        )
+        for component in components
+    )
+    rules = Rules(listed)
+    for invocation in list_of(run.get("invocations"), "a run's invocations"):
+        table = table_of(invocation, "an invocation")
+        for item in list_of(table.get("ruleConfigurationOverrides"), "ruleConfigurationOverrides"):
+            _override(rules, table_of(item, "a ruleConfigurationOverride"))
+    return rules
+
+
+def _override(rules: Rules, item: dict[str, object]) -> None:
+    """Remember a level set for this invocation; of several, the worst."""
+    level = text_of(table_of(item.get("configuration"), "a configuration").get("level"))
+    if not level:
+        return
+    rule, component = rules.of({"rule": item.get("descriptor")})
+    key = (component, text_of(rule.get("id")))
+    rules.overrides[key] = min(level, rules.overrides.get(key, level), key=lambda one: _rank(_of_level(one)))
+
+
+def results_of(run: dict[str, object]) -> Iterator[Result]:
+    """The results that report a defect. Raises Unreadable for wrong types."""
+    rules = rules_of(run)
+    for item in list_of(run.get("results"), "a run's results"):
+        result = table_of(item, "a result")
+        if _kind(result) in NOT_A_FINDING or result.get("baselineState") == "absent":
+            continue
+        rule, component = rules.of(result)
+        yield Result(
+            severity=severity_of(result, rule, rules.overrides.get((component, text_of(rule.get("id"))))),
+            rule=shown(
+                text_of(result.get("ruleId")) or text_of(rule.get("id")) or "a rule without a name", limit=80
+            ),
+            message=shown(text_of(table_of(result.get("message"), "a message").get("text"))),
+            where=_where(result),
+            suppressed=_suppressed(result),
+        )
+
+
+def severity_of(result: dict[str, object], rule: dict[str, object], override: str | None = None) -> str:
+    """By `security-severity` (of the result, else of its rule), else by level (of the result, else the one set for
+    the invocation, else the rule's own, else `warning`). What cannot be understood is critical."""
+    for holder in (result, rule):
+        score = table_of(holder.get("properties"), "properties").get("security-severity")
+        if score is not None:
+            return _of_score(score)
+    default = table_of(rule.get("defaultConfiguration"), "a defaultConfiguration").get("level")
+    if _kind(result) != "fail":  # such a result must say level "none", which tells nothing
+        return _of_level(override or default or "warning")
+    return _of_level(result.get("level") or override or default or "warning")
+
+
+def at_or_above(severity: str, limit: str) -> bool:
+    """Whether a severity is as bad as the limit or worse."""
+    return _rank(severity) <= _rank(limit)
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity)
+
+
+def _of_level(level: object) -> str:
+    return LEVELS.get(text_of(level), "critical")
+
+
+def _of_score(score: object) -> str:
+    try:
+        value = float(score) if isinstance(score, (str, int, float)) and not isinstance(score, bool) else -1.0
+    except (ValueError, OverflowError):
+        return "critical"
+    if not 0.0 <= value <= 10.0:
+        return "critical"
+    return next((name for least, name in SCORES if value >= least), "low" if value > 0 else "none")
+
+
+def _kind(result: dict[str, object]) -> str:
+    return text_of(result.get("kind")) or "fail"
+
+
+def _suppressed(result: dict[str, object]) -> bool:
+    """Suppressed when it has suppressions and none of them is still under review or was rejected."""
+    entries = [
+        table_of(item, "a suppression") for item in list_of(result.get("suppressions"), "suppressions")
+    ]
+    return bool(entries) and all(entry.get("status") in {None, "accepted"} for entry in entries)
+
+
+def _where(result: dict[str, object]) -> str:
+    locations = list_of(result.get("locations"), "locations")
+    if not locations:
+        return ""
+    physical = table_of(table_of(locations[0], "a location").get("physicalLocation"), "a physicalLocation")
+    file = text_of(table_of(physical.get("artifactLocation"), "an artifactLocation").get("uri"))
+    line = table_of(physical.get("region"), "a region").get("startLine")
+    return shown(f"{file}:{line}" if file and isinstance(line, int) else file)

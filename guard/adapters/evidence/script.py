@@ -1,0 +1,106 @@
+"""Evidence kind `script`: the exit record of a named script and, where asked, fields of its JSON report."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+
+from guard.adapters.evidence.sources import EvidenceSources
+from guard.adapters.evidence.submission import Received, add_command, receive
+from guard.adapters.evidence.untrusted import load_json, shown, table_of
+from guard.core.evidence import Observation, Reading, Script
+from guard.core.facts import Submission
+from guard.core.model import Finding, Known
+
+INTERPRETERS = frozenset({"sh", "bash", "dash", "python", "python3"})
+"""What may stand before the script's own name in the command that ran it."""
+
+_NOTHING = object()
+
+
+def read_script(gate_id: str, spec: Script, sources: EvidenceSources) -> Reading:
+    """Passes when the named script ran, ended as wanted and its report has the wanted fields."""
+    del gate_id
+    received = receive(spec, sources)
+    if not isinstance(received, Received):
+        return received
+    envelope = received.envelope
+    observation = Observation(
+        summary=f"{PurePosixPath(spec.script).name} ended with {envelope.exit_code}",
+        problems=(
+            *_command_problems(spec, envelope),
+            *_exit_problems(spec, envelope),
+            *_field_problems(spec, received),
+        ),
+        subject=envelope.subject,
+        dated=envelope.received_at,
+        digest=envelope.digest,
+    )
+    return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+
+
+def _command_problems(spec: Script, envelope: Submission) -> tuple[Finding, ...]:
+    if _ran(spec.script, envelope):
+        return ()
+    ran = shlex.join(envelope.command) or envelope.tool
+    message = f"{spec.source} was to run {spec.script}, and ran {shown(ran) or 'nothing'}"
+    return (Finding("script.other-command", message, fix=_fix(spec, envelope), who=("ci",)),)
+
+
+def _ran(script: str, envelope: Submission) -> bool:
+    """The command is the script (with any arguments), an interpreter and the script, or word for word the text
+    that the policy gives; a submission without a command is known by its tool's name."""
+    words = [word.removeprefix("./") for word in envelope.command]
+    wanted = script.removeprefix("./")
+    if not words:
+        return envelope.tool == script
+    if words[0] == wanted or shlex.join(envelope.command) == script:
+        return True
+    return len(words) > 1 and PurePosixPath(words[0]).name in INTERPRETERS and words[1] == wanted
+
+
+def _exit_problems(spec: Script, envelope: Submission) -> tuple[Finding, ...]:
+    if envelope.exit_code == spec.exit_code:
+        return ()
+    message = f"{spec.script} ended with exit code {envelope.exit_code}, not {spec.exit_code}"
+    fix = f"mend what {spec.script} complains about; {_fix(spec, envelope)}"
+    return (Finding("script.exit-code", message, fix=fix, who=("author", "ci")),)
+
+
+def _field_problems(spec: Script, received: Received) -> tuple[Finding, ...]:
+    if not spec.fields:
+        return ()
+    what = f"the report of {spec.source}"
+    report = table_of(load_json(received.needed_report("JSON report"), what), what)
+    fix = _fix(spec, received.envelope)
+    return tuple(
+        Finding("script.field", _differs(spec, path, wanted, found), fix=fix, who=("author", "ci"))
+        for path, wanted in sorted(spec.fields.items())
+        if not _same(found := _field(report, path), wanted)
+    )
+
+
+def _differs(spec: Script, path: str, wanted: object, found: object) -> str:
+    says = "does not say" if found is _NOTHING else f"says {shown(repr(found))} for"
+    return f"the report of {spec.source} {says} {path}; wanted is {wanted!r}"
+
+
+def _field(report: dict[str, object], path: str) -> object:
+    """The value at a dotted path of keys; a key that holds dots itself is found under its whole name."""
+    if path in report:
+        return report[path]
+    value: object = report
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            return _NOTHING
+        value = value[key]
+    return value
+
+
+def _same(found: object, wanted: object) -> bool:
+    """Equal and of one type: JSON's true is not 1, and 0 is not false."""
+    return type(found) is type(wanted) and found == wanted
+
+
+def _fix(spec: Script, envelope: Submission) -> str:
+    return f"run {spec.script} on that commit, then {add_command(spec.source, envelope.subject)} REPORT"

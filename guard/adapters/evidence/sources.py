@@ -1,0 +1,23 @@
+"""What every reader of evidence is given: the tree, the records, the people and the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from guard.core.model import Candidate, Commit, Fact
+from guard.ports import Git, Records
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSources:
+    """`members` are the people of each role now, `submitters` those whose reports count; `now` is aware, UTC."""
+
+    git: Git
+    upstream: Commit
+    candidate: Candidate
+    records: Records
+    members: Mapping[str, Fact[frozenset[str]]]
+    submitters: Fact[frozenset[str]]
+    now: datetime

@@ -1,0 +1,105 @@
+"""The rules common to every submitted report: whose counts, for which commit, and which of several."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from guard.adapters.evidence.sources import EvidenceSources
+from guard.adapters.evidence.untrusted import Unreadable, digest_of, shown
+from guard.core.evidence import Absent, Submitted
+from guard.core.facts import Submission
+from guard.core.model import Commit, Finding, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The submission that counts, and its report's bytes: b"" when it is an exit record alone."""
+
+    envelope: Submission
+    report: bytes
+
+    def needed_report(self, what: str) -> bytes:
+        """The report. Raises Unreadable when the submission came without one."""
+        if not self.envelope.digest:
+            raise Unreadable(
+                f"submission {shown(self.envelope.id)} of {shown(self.envelope.source)} has no {what} with it",
+                fix=f"{add_command(self.envelope.source, self.envelope.subject)} REPORT",
+            )
+        return self.report
+
+
+def add_command(source: str, commit: Commit) -> str:
+    """The command that submits a report of this source for this commit."""
+    return f"guard evidence add --source {shlex.quote(source)} --head {commit}"
+
+
+def receive(spec: Submitted, sources: EvidenceSources) -> Received | Absent | Unknown:
+    """The newest submission of the source for exactly the candidate's commit by an allowed submitter.
+
+    Who is not named as a submitter can neither help nor harm: theirs are passed over, and said so.
+    """
+    found = sources.records.submissions(spec.source)
+    if isinstance(found, Unknown):
+        return found
+    if isinstance(sources.submitters, Unknown):
+        return sources.submitters
+    mine = [one for one in found.value if one.subject == sources.candidate.new]
+    allowed = [one for one in mine if one.submitter in sources.submitters.value]
+    if not allowed:
+        return _absent(spec, sources, found.value, mine)
+    newest = max(enumerate(allowed), key=lambda item: (item[1].received_at, item[0]))[1]
+    return _with_report(newest, sources)
+
+
+def _with_report(envelope: Submission, sources: EvidenceSources) -> Received | Unknown:
+    if not envelope.digest:
+        return Received(envelope, b"")
+    report = sources.records.report(envelope)
+    if isinstance(report, Unknown):
+        return report
+    if digest_of(report.value) != envelope.digest:
+        return Unknown(
+            f"the report of {shown(envelope.source)} is not the one that was submitted: its digest differs",
+            fix=f"submit it again: {add_command(envelope.source, envelope.subject)} REPORT",
+            who=("ci", "operator"),
+        )
+    return Received(envelope, report.value)
+
+
+def _absent(
+    spec: Submitted, sources: EvidenceSources, found: Sequence[Submission], mine: Sequence[Submission]
+) -> Absent:
+    new = sources.candidate.new
+    why = f"no report of {spec.source} was submitted for {new[:10]}"
+    fix = f"{add_command(spec.source, new)} REPORT"
+    if mine:
+        names = _named(one.submitter for one in mine)
+        why = f"the only reports of {spec.source} for {new[:10]} are by {names}, who may not submit evidence"
+        fix = f"let an allowed submitter run it (the policy's evidence.submitters names them): {fix}"
+    elif found:
+        why = f"{why}, only for {_named(one.subject[:10] for one in found)}"
+    return Absent(why, fix=fix, who=("ci",))
+
+
+def _named(names: Iterable[str]) -> str:
+    distinct = sorted({shown(name, limit=80) for name in names})
+    more = f" and {len(distinct) - 5} more" if len(distinct) > 5 else ""
+    return ", ".join(distinct[:5]) + more
+
+
+def exit_problems(envelope: Submission, *, explained: bool) -> tuple[Finding, ...]:
+    """What a tool's exit code says beyond its report.
+
+    Scanners and test runners end with 0 when all is well and with 1 when they found something. So 1 is believed
+    only where the report shows what was found (`explained`), and any other code means that the tool broke off.
+    """
+    if envelope.exit_code == 0 or (envelope.exit_code == 1 and explained):
+        return ()
+    reason = (
+        "and its report does not show why" if envelope.exit_code == 1 else "so it did not finish its work"
+    )
+    message = f"{shown(envelope.tool)} ended with exit code {envelope.exit_code}, {reason}"
+    fix = f"see the tool's own output, mend it, then {add_command(envelope.source, envelope.subject)} REPORT"
+    return (Finding("evidence.exit-code", message, fix=fix, who=("ci",)),)

@@ -1,0 +1,176 @@
+"""Each required role approved by a different person, on exactly the head, by nobody who had a hand in the change.
+
+Source: release readiness, "Approval recorded by platform + security owners". Names are compared exactly where that
+permits something (is this a member?) and without regard to case where it forbids (is this an author? the same person
+twice?), so that a doubtful spelling never helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from guard.core.facts import Approval, ApprovalFacts
+from guard.core.model import Commit, Fact, Finding, Known, Outcome, Unknown, Verdict, blocked, undecided
+from guard.core.policy import ApprovalRule
+
+ID = "approvals"
+TITLE = "Approvals"
+NAMED = 5
+"""How many approvals that did not count are named with their reasons."""
+
+Members = Mapping[str, Fact[frozenset[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The approvals that count for some role, and why each other one does not."""
+
+    counted: tuple[Approval, ...]
+    passed_over: tuple[tuple[Approval, str], ...]
+
+
+def judge_approvals(
+    rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
+) -> Verdict:
+    """Pass when the required roles can be given to as many different people who approved `head`."""
+    if isinstance(facts, Unknown):
+        return undecided(ID, TITLE, facts, code="approvals.unknown")
+    roles = tuple(dict.fromkeys(rule.roles))
+    unknown = (*_unknown_authorship(rule, facts.value), *_unknown_members(roles, members))
+    if unknown:
+        return blocked(ID, TITLE, *unknown)
+    sorted_ = _sort(rule, facts.value, head=head)
+    eligible = {role: _eligible(role, sorted_.counted, members) for role in roles}
+    given = match_roles(eligible)
+    missing = [role for role in roles if role not in given]
+    if missing:
+        return blocked(
+            ID, TITLE, *(_missing(role, eligible, given, sorted_, members, head=head) for role in missing)
+        )
+    summary = f"Approved: {', '.join(f'{role} owner' for role in roles)}"
+    return Verdict(ID, TITLE, Outcome.PASS, summary=summary)
+
+
+def approved_roles(
+    rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
+) -> frozenset[str]:
+    """The roles of which some member's approval of `head` counts; unknown facts give none."""
+    if isinstance(facts, Unknown) or _unknown_authorship(rule, facts.value):
+        return frozenset()
+    counted = _sort(rule, facts.value, head=head).counted
+    return frozenset(role for role in members if _eligible(role, counted, members))
+
+
+def match_roles(eligible: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Give as many roles as possible to different people (maximum bipartite matching, Kuhn's algorithm).
+
+    A greedy choice would fail where ann holds both roles and bob one of them, depending on who is looked at first.
+    """
+    holder: dict[str, str] = {}
+
+    def give(role: str, tried: set[str]) -> bool:
+        for person in eligible[role]:
+            if person in tried:
+                continue
+            tried.add(person)
+            if person not in holder or give(holder[person], tried):
+                holder[person] = role
+                return True
+        return False
+
+    for role in eligible:
+        give(role, set())
+    return {role: person for person, role in holder.items()}
+
+
+def _sort(rule: ApprovalRule, facts: ApprovalFacts, *, head: Commit) -> _Sorted:
+    counted, passed_over = [], []
+    for approval in sorted(facts.approvals, key=lambda one: (one.actor, one.commit, one.at)):
+        hands = [kind for kind in rule.not_by if _is_one_of(approval.actor, facts.authors[kind])]
+        if hands:
+            passed_over.append((approval, f"is the change's {' and '.join(hands)}"))
+        elif approval.commit != head:
+            passed_over.append((approval, f"approved {approval.commit[:10]}, not this head"))
+        else:
+            counted.append(approval)
+    return _Sorted(tuple(counted), tuple(passed_over))
+
+
+def _is_one_of(actor: str, names: frozenset[str]) -> bool:
+    return actor.strip().casefold() in {name.strip().casefold() for name in names}
+
+
+def _eligible(role: str, counted: Sequence[Approval], members: Members) -> tuple[str, ...]:
+    """The people, each once whatever the spelling, whose approval counts for the role."""
+    holders = members.get(role, Unknown(""))
+    if isinstance(holders, Unknown):
+        return ()
+    return tuple(sorted({one.actor.strip().casefold() for one in counted if one.actor in holders.value}))
+
+
+def _unknown_authorship(rule: ApprovalRule, facts: ApprovalFacts) -> tuple[Finding, ...]:
+    """Nobody can be told not to approve their own change when it is not known whose it is."""
+    unread = [kind for kind in rule.not_by if kind not in facts.authors]
+    if "proposer" in rule.not_by and facts.approvals and not facts.authors.get("proposer"):
+        unread.append("proposer")
+    return tuple(
+        Finding(
+            "approvals.authorship.unknown",
+            f"it is not known who is the {kind} of this change, so nobody can be told not to approve it",
+            fix="open the proposal with: guard propose"
+            if kind == "proposer"
+            else "check the repository: guard doctor",
+            who=("author",) if kind == "proposer" else ("operator",),
+            outcome=Outcome.ERROR,
+        )
+        for kind in dict.fromkeys(unread)
+    )
+
+
+def _unknown_members(roles: Sequence[str], members: Members) -> tuple[Finding, ...]:
+    findings = []
+    for role in roles:
+        fact = members.get(
+            role, Unknown(f"the policy has no role {role}", f"add [roles.{role}]", ("release-owner",))
+        )
+        if isinstance(fact, Known):
+            continue
+        why = f"who holds the role {role} is not known: {fact.why}"
+        findings.append(
+            Finding(f"approvals.{role}.unknown", why, fix=fact.fix, who=fact.who, outcome=Outcome.ERROR)
+        )
+    return tuple(findings)
+
+
+def _missing(
+    role: str,
+    eligible: Mapping[str, Sequence[str]],
+    given: Mapping[str, str],
+    sorted_: _Sorted,
+    members: Members,
+    *,
+    head: Commit,
+) -> Finding:
+    if eligible[role]:
+        serving = "; ".join(
+            f"{person} counts for {other}" for other, person in given.items() if person in eligible[role]
+        )
+        why = f"no second person of the role {role} approved {head[:10]}: {serving}"
+    else:
+        why = f"no {role} owner's approval of {head[:10]} counts"
+        reasons = _not_counted(role, sorted_, members)
+        why += f": {reasons}" if reasons else ""
+    fix = f"ask {'another' if eligible[role] else 'a'} {role} owner to approve {head[:10]}: guard approve --head {head}"
+    return Finding(f"approvals.{role}.missing", why, fix=fix, who=(role,), outcome=Outcome.MISSING)
+
+
+def _not_counted(role: str, sorted_: _Sorted, members: Members) -> str:
+    """Which approvals stand and do not help this role, and why: stale, of one's own change, by no member."""
+    fact = members.get(role)
+    holders = fact.value if isinstance(fact, Known) else frozenset()
+    reasons = [f"{one.actor} {why}" for one, why in sorted_.passed_over]
+    reasons += [f"{one.actor} does not hold the role" for one in sorted_.counted if one.actor not in holders]
+    reasons = list(dict.fromkeys(reasons))
+    more = f"; and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+    return "; ".join(reasons[:NAMED]) + more

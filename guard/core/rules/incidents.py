@@ -1,0 +1,42 @@
+"""No promotion while an incident of the watched severities is open. Source: release readiness, "Decision rule"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guard.core.facts import Incident
+from guard.core.model import Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
+
+ID = "incidents"
+
+
+def judge_incidents(labels: Sequence[str], incidents: Fact[tuple[Incident, ...]]) -> Verdict:
+    """Pass when the forge was asked for these labels and surely has no open incident with one of them.
+
+    Every incident that it names blocks, whatever its label: one too many is the safe error.
+    """
+    title = f"Unresolved {'/'.join(labels)}" if labels else "Unresolved incidents"
+    if not labels:
+        finding = Finding(
+            "incidents.no-labels",
+            "the policy names no label that marks an incident",
+            fix='set labels = ["SEV-1", "SEV-2"] in [incidents]',
+            who=("release-owner",),
+            outcome=Outcome.ERROR,
+        )
+        return blocked(ID, title, finding)
+    if isinstance(incidents, Unknown):
+        return undecided(ID, title, incidents, code="incidents.unknown")
+    if not incidents.value:
+        return Verdict(ID, title, Outcome.PASS, summary="none")
+    return blocked(ID, title, *(_open(incident) for incident in incidents.value))
+
+
+def _open(incident: Incident) -> Finding:
+    return Finding(
+        "incidents.open",
+        f"{incident.label} {incident.id}: {incident.title}",
+        where=incident.url,
+        fix=f"resolve it, then close it: guard incident close {incident.id}",
+        who=("release-owner",),
+    )

@@ -1,0 +1,274 @@
+"""Every gate judged from the readings of its evidence: one verdict each. Source: "The five mandatory groups".
+
+An observation counts only for the commit it is about and only while it is young enough; `all` is as bad as its worst
+part, `any` as good as its best.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from guard.core.durations import format_duration
+from guard.core.evidence import (
+    Absent,
+    All,
+    AnyOf,
+    Approvals,
+    Ci,
+    Evidence,
+    Leaf,
+    Observation,
+    Reading,
+    Signoff,
+    Submitted,
+)
+from guard.core.model import Candidate, Finding, Outcome, Unknown, Verdict, blocked, worst
+from guard.core.policy import GROUPS, Gate
+
+SKEW = timedelta(minutes=5)
+"""How far ahead of this clock another one may be before a date counts as one in the future."""
+
+COMMIT_BOUND = (Submitted, Ci, Signoff)
+"""Kinds that are about one commit (a sign-off: unless the policy gives it an age)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What one piece of evidence, or several together, came to."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    summaries: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    changes_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that a piece of evidence is judged with."""
+
+    readings: Mapping[str, Reading]
+    approvals: Verdict
+    candidate: Candidate
+    now: datetime
+
+
+def judge_readiness(
+    gates: Sequence[Gate],
+    readings: Mapping[str, Reading],
+    *,
+    approvals: Verdict,
+    candidate: Candidate,
+    now: datetime,
+) -> tuple[Verdict, ...]:
+    """One verdict for each gate in the policy's order, then one error for each mandatory group without a gate.
+
+    `readings` are by evidence key (`guard.core.evidence.leaves`); `now` is aware, in UTC.
+    """
+    if not gates:
+        finding = Finding(
+            "readiness.no-gates",
+            "the policy has no gates, so nothing shows that this is ready",
+            fix="guard init writes the complete catalogue",
+            who=("release-owner",),
+            outcome=Outcome.ERROR,
+        )
+        return (blocked("readiness", "Release readiness", finding),)
+    case = _Case(readings, approvals, candidate, now)
+    times = Counter(gate.id for gate in gates)
+    judged = [_judge_gate(gate, case) if times[gate.id] == 1 else _listed_twice(gate) for gate in gates]
+    held = {gate.group for gate in gates}
+    return (*judged, *(_empty_group(group) for group in GROUPS if group not in held))
+
+
+def _listed_twice(gate: Gate) -> Verdict:
+    message = f"the policy has more than one gate {gate.id}: which one would count?"
+    finding = Finding(
+        "readiness.gate.duplicate", message, fix="give each gate an id of its own", who=("release-owner",)
+    )
+    return Verdict(gate.id, gate.title, Outcome.ERROR, findings=(finding,), group=gate.group)
+
+
+def _empty_group(group: str) -> Verdict:
+    finding = Finding(
+        "readiness.group.empty",
+        f"no gate belongs to the mandatory group {GROUPS[group]}",
+        fix=f'add a gate with group = "{group}"; guard init writes the complete catalogue',
+        who=("release-owner",),
+        outcome=Outcome.ERROR,
+    )
+    return blocked(f"readiness.{group}", GROUPS[group], finding, group=group)
+
+
+def _judge_gate(gate: Gate, case: _Case) -> Verdict:
+    judged = _judge(gate.evidence, gate.id, case)
+    detail = "; ".join(dict.fromkeys(judged.summaries))
+    passes = judged.outcome.allows
+    return Verdict(
+        id=gate.id,
+        title=gate.title,
+        outcome=judged.outcome,
+        summary=(f"{gate.title}: {detail}" if detail else gate.title) if passes else "",
+        findings=(*judged.findings, *_condition(gate)),
+        group=gate.group,
+        evidence=tuple(dict.fromkeys(judged.digests)),
+        next_change_at=judged.changes_at,
+    )
+
+
+def _condition(gate: Gate) -> tuple[Finding, ...]:
+    """A note on a conditional gate: a condition that cannot be decided applies."""
+    if gate.when is None:
+        return ()
+    names = (
+        " and ".join(f"'{name}'" for name in sorted(gate.when.model_dump(exclude_defaults=True))) or "'when'"
+    )
+    message = f"condition {names} can't be decided by this version: the gate applies"
+    return (Finding("readiness.condition.undecided", message, where=gate.id, outcome=Outcome.PASS),)
+
+
+def _judge(evidence: Evidence, key: str, case: _Case) -> _Judged:
+    if isinstance(evidence, All):
+        return _all([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.all)])
+    if isinstance(evidence, AnyOf):
+        return _any([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.any)])
+    if isinstance(evidence, Approvals):
+        return _judge_approval(case.approvals)
+    return _judge_reading(evidence, key, case)
+
+
+def _all(parts: list[_Judged]) -> _Judged:
+    """As bad as the worst part; it changes when the first of those that decide it does."""
+    outcome = worst(part.outcome for part in parts)
+    deciding = [part for part in parts if outcome.allows or not part.outcome.allows]
+    return _Judged(
+        outcome,
+        tuple(finding for part in parts for finding in part.findings),
+        tuple(summary for part in parts for summary in part.summaries),
+        tuple(digest for part in parts for digest in part.digests),
+        min((part.changes_at for part in deciding if part.changes_at), default=None),
+    )
+
+
+def _any(parts: list[_Judged]) -> _Judged:
+    """As good as the best part. Where one passes it stands while the last passing one does; else all say what lacks."""
+    best = min(parts, key=lambda part: part.outcome.badness)
+    digests = tuple(digest for part in parts for digest in part.digests)
+    if not best.outcome.allows:
+        ways = f"(one of {len(parts)} ways) " if len(parts) > 1 else ""
+        findings = tuple(_said_so(finding, ways) for part in parts for finding in part.findings)
+        changes = min((part.changes_at for part in parts if part.changes_at), default=None)
+        return _Judged(best.outcome, findings, (), digests, changes)
+    passing = [part for part in parts if part.outcome.allows]
+    ends = [part.changes_at for part in passing if part.changes_at]
+    changes = max(ends) if len(ends) == len(passing) else None
+    return _Judged(best.outcome, best.findings, best.summaries, digests, changes)
+
+
+def _said_so(finding: Finding, prefix: str) -> Finding:
+    return Finding(
+        finding.code, prefix + finding.message, finding.where, finding.fix, finding.who, finding.outcome
+    )
+
+
+def _judge_approval(verdict: Verdict) -> _Judged:
+    """The approval rule's own verdict and findings, so that one approval is seen to serve both."""
+    findings = verdict.findings
+    if not verdict.outcome.allows and not findings:
+        findings = (
+            Finding("evidence.approvals", "the approval rule is not satisfied", outcome=verdict.outcome),
+        )
+    summaries = (verdict.summary,) if verdict.summary else ()
+    return _Judged(verdict.outcome, findings, summaries, verdict.evidence, verdict.next_change_at)
+
+
+def _judge_reading(spec: Leaf, key: str, case: _Case) -> _Judged:
+    reading = case.readings.get(key, Unknown("this evidence was not gathered"))
+    if isinstance(reading, Unknown):
+        return _with(Finding("evidence.unknown", reading.why, key, reading.fix, reading.who, Outcome.ERROR))
+    if isinstance(reading, Absent):
+        return _with(Finding("evidence.missing", reading.why, key, reading.fix, reading.who, Outcome.MISSING))
+    seen = reading.value
+    digests = (seen.digest,) if seen.digest else ()
+    findings = (*seen.problems, *_subject(spec, key, seen, case), *_age(spec, key, seen, case))
+    if findings:
+        outcome = worst(finding.outcome for finding in findings)
+        outcome = (
+            Outcome.FAIL if outcome.allows else outcome
+        )  # a problem is never a pass, whatever it calls itself
+        return _Judged(outcome, findings, (), digests, _dawns_at(seen, case))
+    return _Judged(
+        Outcome.PASS, (), (seen.summary,) if seen.summary else (), digests, _expires_at(spec, seen, case)
+    )
+
+
+def _with(finding: Finding) -> _Judged:
+    return _Judged(finding.outcome, (finding,))
+
+
+def _subject(spec: Leaf, key: str, seen: Observation, case: _Case) -> tuple[Finding, ...]:
+    """Evidence about another commit says nothing about this one; a dated sign-off may have been given before it."""
+    new = case.candidate.new
+    if seen.subject == new or (isinstance(spec, Signoff) and spec.max_age is not None):
+        return ()
+    if seen.subject is None:
+        if not isinstance(spec, COMMIT_BOUND):
+            return ()
+        message = f"it is not known which commit this is about, and it has to be {new[:10]}"
+        return (Finding("evidence.subject", message, where=key, who=("ci",), outcome=Outcome.ERROR),)
+    message = f"this is about {seen.subject[:10]}, not about {new[:10]}"
+    fix = f"make it anew for {new}"
+    return (Finding("evidence.other-commit", message, key, fix, ("ci",), Outcome.MISSING),)
+
+
+def _age(spec: Leaf, key: str, seen: Observation, case: _Case) -> tuple[Finding, ...]:
+    limit = _limit(spec, seen, case)
+    if seen.dated is not None and seen.dated - case.now > SKEW:
+        message = f"this is dated {seen.dated:%Y-%m-%d %H:%M} UTC, which is in the future"
+        fix = "correct the date, or the clock that wrote it"
+        return (Finding("evidence.future", message, key, fix, ("author", "operator"), Outcome.ERROR),)
+    if limit is None:
+        return ()
+    if seen.dated is None:
+        message = f"this bears no date, and may be no older than {format_duration(limit)}"
+        fix = "give it a date; for a document, name the policy's reviewed_field and write it there"
+        return (
+            (Finding("evidence.undated", message, key, fix, ("author",), Outcome.ERROR),)
+            if not seen.problems
+            else ()
+        )
+    if case.now - seen.dated < limit:
+        return ()
+    message = f"this is of {seen.dated:%Y-%m-%d %H:%M} UTC and may be no older than {format_duration(limit)}"
+    return (Finding("evidence.stale", message, key, "make it anew", _renewers(spec), Outcome.STALE),)
+
+
+def _limit(spec: Leaf, seen: Observation, case: _Case) -> timedelta | None:
+    """The age at which it no longer counts; a sign-off for this very commit does not age."""
+    if isinstance(spec, Signoff) and seen.subject == case.candidate.new:
+        return None
+    return getattr(spec, "max_age", None)
+
+
+def _renewers(spec: Leaf) -> tuple[str, ...]:
+    if isinstance(spec, Signoff):
+        return (spec.role,)
+    return ("ci",) if isinstance(spec, Submitted) else ("author",)
+
+
+def _expires_at(spec: Leaf, seen: Observation, case: _Case) -> datetime | None:
+    limit = _limit(spec, seen, case)
+    if limit is None or seen.dated is None:
+        return None
+    try:
+        return seen.dated + limit
+    except OverflowError:  # beyond the year 9999
+        return None
+
+
+def _dawns_at(seen: Observation, case: _Case) -> datetime | None:
+    """When a date in the future stops being one."""
+    return seen.dated - SKEW if seen.dated is not None and seen.dated - case.now > SKEW else None
