@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import signal
 import subprocess
 import tempfile
@@ -100,6 +101,12 @@ def remote_head(clone: Path, remote: str, ref: str) -> str | None:
         raise GitError(f"the remote {remote} could not be asked: {said}", fix=f"try: git ls-remote {remote}")
     pairs = (line.split("\t") for line in done.stdout.decode(errors="replace").splitlines())
     return next((pair[0] for pair in pairs if pair[1:] == [ref]), None)
+
+
+def asker(clone: Path) -> str:
+    """Who the clone's configuration says is asking (an e-mail address), else the login name. It proves nothing."""
+    said = _git(clone, "config", "user.email").stdout.decode(errors="replace").strip()
+    return said or getpass.getuser()
 
 
 def _has(clone: Path, commit: str) -> bool:

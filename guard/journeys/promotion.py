@@ -119,7 +119,7 @@ def promote(request: Request, tools: Tools) -> Promoted:
     GuardError when the world fails, after which it can simply be run again.
     """
     with tools.ledger.branch_lock(request.ref):
-        earlier = recover(tools, request.ref)
+        earlier = recover(tools.ledger, request.ref, read_head=tools.read_head, clock=tools.clock)
         head = check_head(tools, request.ref)
         if head == request.new:
             old = earlier.attempt.old if earlier and earlier.moved else head
@@ -133,13 +133,15 @@ def promote(request: Request, tools: Tools) -> Promoted:
         return _conclude(attempt, tools, note=_move(attempt, permit, script, request, tools))
 
 
-def recover(tools: Tools, ref: str) -> Ending | None:
+def recover(
+    ledger: Ledger, ref: str, *, read_head: Callable[[str], Commit | None], clock: Clock
+) -> Ending | None:
     """End a promotion of the branch that was cut off, if there is one; to be called under the branch's lock."""
-    attempt = unfinished(tools.ledger, ref)
+    attempt = unfinished(ledger, ref)
     if attempt is None:
         return None
-    tools.tell(f"an earlier promotion to {attempt.new[:10]} was cut off: finding out how far it got")
-    return _settle(attempt, tools, why="it was cut off, and a later run found out what became of it")
+    why = "it was cut off, and a later run found out what became of it"
+    return settle(ledger, attempt, read_head=lambda: read_head(ref), clock=clock.now, why=why)
 
 
 def check_head(tools: Tools, ref: str) -> Commit:
@@ -265,17 +267,14 @@ def _move(attempt: Attempt, permit: Permit, script: Script | None, request: Requ
 
 def _conclude(attempt: Attempt, tools: Tools, *, note: str) -> Promoted:
     tools.tell("checking where the branch stands")
-    ending = _settle(replace(attempt, started=True), tools, why=note)
+    started = replace(attempt, started=True)
+    ending = settle(
+        tools.ledger, started, read_head=lambda: tools.read_head(attempt.ref), clock=tools.clock.now, why=note
+    )
     if ending.moved:
         return Promoted(attempt.ref, old=attempt.old, new=attempt.new, note=note)
     branch = attempt.ref.removeprefix("refs/heads/")
     raise PromotionFailed(
         f"{branch} did not move to {attempt.new[:10]}: {ending.note}",
         fix="the permit is revoked; mend the cause, then run guard promote again",
-    )
-
-
-def _settle(attempt: Attempt, tools: Tools, *, why: str) -> Ending:
-    return settle(
-        tools.ledger, attempt, read_head=lambda: tools.read_head(attempt.ref), clock=tools.clock.now, why=why
     )
