@@ -1,0 +1,174 @@
+"""A repository as the installer sees it: its refs, files at them, configuration, hook folders and remotes.
+
+Unlike the adapter that judges, this one works *with* the user's configuration: it has to find the hook folder that
+git will use, and to fetch with the user's credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from guard.core.errors import GitError, UsageError
+
+_LOCAL = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_NAMESPACE", "GIT_INTERNAL_SUPER_PREFIX",
+)  # fmt: skip
+"""Variables that would point git at another repository than the one asked for (git rev-parse --local-env-vars)."""
+
+MAX_FILE = 1 << 20
+"""Bytes; a policy or key file beyond this is not read."""
+
+
+class GitDir:
+    """One repository: `path` may be any folder in it. Raises UsageError where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder", fix="name a git repository")
+        done = self._git("rev-parse", "--absolute-git-dir", accept=(0, 128))
+        if done.returncode:
+            raise UsageError(f"{path} is no git repository: {_words(done)}", fix="name a git repository")
+        self.git_dir = _path(done)
+        self.common_dir = self._rev_path("--git-common-dir")
+
+    @property
+    def bare(self) -> bool:
+        return self._git("rev-parse", "--is-bare-repository").stdout.strip() == b"true"
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Ref name → object name of all refs under `prefix` (which ends with a slash), symbolic ones left out."""
+        form = "--format=%(refname)%00%(objectname)%00%(symref)"
+        lines = os.fsdecode(self._git("for-each-ref", form, prefix).stdout).splitlines()
+        split = (line.split("\0") for line in lines)
+        return {name: oid for name, oid, symbolic in split if not symbolic}
+
+    def files(self, commits: Iterable[str], path: str) -> dict[str, bytes]:
+        """The file at `path` in each commit's tree; commits without one, or with one too big, are not in it."""
+        asked = sorted(set(commits))
+        sizes = self._git(
+            "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=_asking(asked, path)
+        ).stdout.splitlines()
+        if len(sizes) != len(asked):
+            raise GitError("git cat-file gave another number of answers than it was asked for")
+        there = [c for c, said in zip(asked, sizes, strict=True) if _is_small_blob(said)]
+        return {commit: self._git("cat-file", "blob", f"{commit}:{path}").stdout for commit in there}
+
+    def symbolic(self, name: str) -> str | None:
+        """What a symbolic ref points to, or None."""
+        done = self._git("symbolic-ref", "-q", name, accept=(0, 1, 128))
+        return os.fsdecode(done.stdout).strip() or None
+
+    def default_branch(self, remote: str) -> str | None:
+        """The remote's default branch as this clone knows it, else as the remote says, else None."""
+        known = self.symbolic(f"refs/remotes/{remote}/HEAD")
+        if known:
+            return known.removeprefix(f"refs/remotes/{remote}/")
+        said = self._git("ls-remote", "--symref", "--", remote, "HEAD", accept=(0, 128))
+        for line in os.fsdecode(said.stdout).splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return line.removeprefix("ref: refs/heads/").partition("\t")[0]
+        return None
+
+    def remote_urls(self, remote: str) -> tuple[str, ...]:
+        """The URLs that git would fetch from and push to. Raises UsageError when there is no such remote."""
+        done = self._git("remote", "get-url", "--all", "--", remote, accept=(0, 1, 2, 128))
+        if done.returncode:
+            raise UsageError(f"there is no remote {remote!r} here", fix="name the guarded one: --remote NAME")
+        push = self._git("remote", "get-url", "--push", "--all", "--", remote)
+        return tuple(dict.fromkeys(os.fsdecode(done.stdout + push.stdout).splitlines()))
+
+    def fetch_blob(self, remote: str, ref: str) -> bytes | None:
+        """The blob behind a ref of the remote; None where it has no such ref. Raises GitError."""
+        oid = os.fsdecode(self._git("ls-remote", "--", remote, ref).stdout).partition("\t")[0]
+        if not oid:
+            return None
+        self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", remote, ref)
+        return self._git("cat-file", "blob", oid).stdout
+
+    def publish_blob(self, ref: str, content: bytes) -> None:
+        """Make the ref a blob with this content."""
+        oid = self._git("hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
+        self._git("update-ref", ref, oid)
+
+    def set_config(self, name: str, value: str) -> None:
+        """Set a value in the repository's own configuration."""
+        self._git("config", "--local", name, value)
+
+    def work_trees(self) -> tuple[Path, ...]:
+        """The folders of all work trees that are there, linked ones too; () of a bare repository without any."""
+        listed = os.fsdecode(self._git("worktree", "list", "--porcelain", "-z").stdout)
+        entries = [entry.split("\0") for entry in listed.split("\0\0") if entry]
+        paths = [Path(e[0].removeprefix("worktree ")) for e in entries if "bare" not in e]
+        return tuple(path for path in paths if path.is_dir())
+
+    def hook_folders(self) -> tuple[Path, ...]:
+        """The folders that git runs hooks from: one, or with a relative core.hooksPath one for each work tree."""
+        places = (self.path, *self.work_trees())
+        found = [
+            _path(_run(place, "rev-parse", "--path-format=absolute", "--git-path", "hooks"))
+            for place in places
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def owns(self, folder: Path) -> bool:
+        """Whether a hook folder belongs to this repository alone, not to all of the user's."""
+        homes = (self.common_dir, *self.work_trees())
+        real = folder.resolve()
+        return any(real.is_relative_to(home.resolve()) for home in homes)
+
+    def _rev_path(self, what: str) -> Path:
+        return _path(self._git("rev-parse", "--path-format=absolute", what))
+
+    def _git(
+        self, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[bytes]:
+        return _run(self.path, *arguments, stdin=stdin, accept=accept)
+
+
+def _run(
+    place: Path, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
+) -> subprocess.CompletedProcess[bytes]:
+    env = {**_outside_environment(), "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=place,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitError(
+            f"git {arguments[0]}: {error}", fix="install git 2.39 or newer, or try again"
+        ) from None
+    if done.returncode not in accept:
+        raise GitError(f"git {arguments[0]}: {_words(done)}", fix="mend what git says, then try again")
+    return done
+
+
+def _outside_environment() -> Mapping[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _LOCAL}
+
+
+def _words(done: subprocess.CompletedProcess[bytes]) -> str:
+    return done.stderr.decode("utf-8", "replace").strip()[:500] or "no reason given"
+
+
+def _path(done: subprocess.CompletedProcess[bytes]) -> Path:
+    return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
+
+
+def _asking(commits: Iterable[str], path: str) -> bytes:
+    return "".join(f"{commit}:{path}\n" for commit in commits).encode()
+
+
+def _is_small_blob(said: bytes) -> bool:
+    kind, _, size = said.partition(b" ")
+    return kind == b"blob" and size.isdigit() and int(size) <= MAX_FILE

@@ -1,0 +1,115 @@
+"""`guard hook …`: what the hooks themselves call when they need the full guard. Not for people."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from guard.core.errors import GuardError
+
+_HOME = click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The server side.",
+)
+
+
+@click.group(hidden=True)
+def hook() -> None:
+    """What git's hooks call; people use `guard install`."""
+
+
+@hook.command("pre-receive")
+@_HOME
+def pre_receive(home: Path) -> int:
+    """Decide on a push's updates to the guard's own refs: statements and proposals, `<old> <new> <ref>` lines."""
+    from guard import wiring
+    from guard.journeys.moves import parse_moves
+    from guard.settings import load_home
+
+    loaded = load_home(home)
+    wiring.receive(loaded, wiring.open_ledger(loaded), parse_moves(_standard_input()))
+    return 0
+
+
+@hook.command("post-receive")
+@_HOME
+def post_receive(home: Path) -> int:
+    """Put the moves of protected branches on record, spend their permits, and compile the policy anew."""
+    try:
+        failures = _record_and_refresh(home)
+    except GuardError as error:
+        failures = [f"{error.code}: {error.message}"]
+    for failure in failures:
+        click.echo(f"hooks.not-recorded: {failure}", err=True)
+    if failures:
+        click.echo(
+            "fix: tell the operator; guard promote will find the move, and hold until it is settled", err=True
+        )
+    return 1 if failures else 0
+
+
+@hook.command("protect")
+def protect() -> int:
+    """For the pre-commit framework: check that the native hooks are in place, and refuse a commit on a protected
+    branch. In CI, where nobody commits, it says so and passes."""
+    from guard.cli import installing
+
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        click.echo("guard-protect: nothing to protect in CI; the server does it")
+        return 0
+    faults = installing.clone_faults(Path.cwd())
+    for fault in faults:
+        click.echo(f"hooks.not-current: {fault}", err=True)
+    if faults:
+        click.echo(
+            "fix: guard install  (the native hooks are the gate; this one only looks after them)", err=True
+        )
+        return 1
+    return _judge_commit()
+
+
+def _judge_commit() -> int:
+    """The native pre-commit hook's judgement, in a process of its own as git would start it."""
+    from guard.adapters.gitdir import GitDir
+    from guard.adapters.hookfiles import SOURCE
+
+    folder = GitDir(Path.cwd()).common_dir / "guard"
+    command = [sys.executable, "-ISE", str(SOURCE / "run.py"), "pre-commit", str(folder)]
+    return subprocess.run(command, check=False).returncode
+
+
+def _record_and_refresh(folder: Path) -> list[str]:
+    from guard import wiring
+    from guard.adapters.gitdir import GitDir
+    from guard.adapters.keys import read_jwks
+    from guard.cli import installing
+    from guard.journeys.install_server import compiled_refs, refresh_server
+    from guard.journeys.moves import parse_moves, push_options, record_moves
+    from guard.settings import load_home
+
+    home = load_home(folder)
+    protected = set(compiled_refs(home.path))
+    moves = [move for move in parse_moves(_standard_input()) if move.ref in protected]
+    failures = record_moves(
+        moves,
+        push_options(os.environ),
+        keys=read_jwks(home.jwks),
+        ledger=wiring.open_ledger(home),
+        clock=wiring.system_clock().now,
+    )
+    try:
+        repo = GitDir(home.settings.git_dir)
+        refresh_server(repo, home, installing.server_files(repo, home.path))
+    except GuardError as error:
+        failures.append(f"the policy could not be compiled anew: {error.message}")
+    return failures
+
+
+def _standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")

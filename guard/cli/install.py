@@ -1,0 +1,102 @@
+"""`guard install` and `guard uninstall`: the hooks of a clone, and the server side of a bare repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from guard.core.errors import UsageError
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_REPO = click.option("--repo", type=_FOLDER, default=".", show_default="this folder", help="The clone.")
+_SERVER = click.option(
+    "--server",
+    type=_FOLDER,
+    metavar="BARE.git",
+    help="A bare repository on this machine that people push to: its server hooks instead of a clone's.",
+)
+_HOME = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --server: where settings, keys and ledger live [default: BARE.git/guard].",
+)
+
+
+@click.command()
+@_REPO
+@click.option("--remote", default="origin", show_default=True, help="The guarded remote of the clone.")
+@_SERVER
+@_HOME
+@click.option(
+    "--repository", metavar="NAME", help="With --server: the repository's name [default: the policy's]."
+)
+@click.option(
+    "--protect",
+    multiple=True,
+    metavar="BRANCH",
+    help="With --server: protect this branch whatever any policy says.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --server: the operator's bootstrap policy, for branches without a valid one of their own.",
+)
+def install(repo: Path, remote: str, server: Path | None, **wishes: Any) -> None:
+    """Install the hooks that keep a protected branch from moving by anything but a promotion.
+
+    In a clone: pre-commit, pre-merge-commit and pre-push, for the branches that the remote's own guard.toml files
+    name, never the work tree's. Hooks that stand there keep running. Run it again to bring everything up to date.
+
+    \b
+    guard install
+    guard install --repo ~/src/platform --remote upstream
+    guard install --server /srv/git/platform.git --protect release/platform-control
+    """
+    from guard.cli import installing
+
+    if server is None:
+        _only_with_server(wishes)
+        _say(installing.install_clone(repo, remote=remote))
+    else:
+        _say(installing.install_bare(server, **wishes))
+
+
+@click.command()
+@_REPO
+@_SERVER
+@_HOME
+def uninstall(repo: Path, server: Path | None, home: Path | None) -> None:
+    """Take the guard's hooks away and put back what stood there before.
+
+    On a server, the settings, keys and ledger are kept: they are records.
+
+    \b
+    guard uninstall
+    guard uninstall --server /srv/git/platform.git
+    """
+    from guard.cli import installing
+
+    if server is None:
+        _only_with_server({"home": home})
+        _say(installing.uninstall_clone(repo))
+    else:
+        _say(installing.uninstall_bare(server, home=home))
+
+
+def _only_with_server(wishes: dict[str, Any]) -> None:
+    given = [f"--{name}" for name, value in wishes.items() if value]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: only with --server", fix="name the bare repository: --server BARE.git"
+        )
+
+
+def _say(lines: list[str]) -> None:
+    from guard.render.safe import plain
+
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())]
+        click.echo(indent + plain(line.lstrip(), limit=2000))

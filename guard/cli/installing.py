@@ -1,0 +1,92 @@
+"""How the doors of the hooks reach their journeys: the adapters built for a clone and for a bare repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from guard.adapters import hookfiles
+from guard.adapters.gitdir import GitDir
+from guard.core.errors import GuardError
+from guard.journeys.install import HookFiles, client_faults, install_client, uninstall_client
+from guard.journeys.install_server import Stores, Wishes, install_server, uninstall_server
+from guard.settings import HOME_NAME, load_home
+
+
+def install_clone(path: Path, *, remote: str) -> list[str]:
+    return install_client(GitDir(path), client_files(), remote=remote)
+
+
+def uninstall_clone(path: Path) -> list[str]:
+    return uninstall_client(GitDir(path), client_files())
+
+
+def clone_faults(path: Path) -> list[str]:
+    """What is wrong with a clone's hooks; [] when they are in place and current."""
+    return client_faults(GitDir(path), client_files())
+
+
+def install_bare(path: Path, *, home: Path | None, **wishes: Any) -> list[str]:
+    repo = GitDir(path)
+    folder = _home_folder(repo, home)
+    stores = Stores(load_home, _ensure_keys, _open_ledger)
+    return install_server(repo, server_files(repo, folder), stores, Wishes(folder, **wishes))
+
+
+def uninstall_bare(path: Path, *, home: Path | None) -> list[str]:
+    repo = GitDir(path)
+    folder = _home_folder(repo, home)
+    return uninstall_server(repo, server_files(repo, folder), folder)
+
+
+def client_files() -> HookFiles:
+    return _files(hookfiles.CLIENT, home="")
+
+
+def server_files(repo: GitDir, folder: Path) -> HookFiles:
+    """Server hooks run in the repository and name a home inside it by a relative path: both may be moved."""
+    inside = folder == repo.git_dir / HOME_NAME
+    return _files(hookfiles.SERVER, home=f"./{HOME_NAME}" if inside else str(folder))
+
+
+def _home_folder(repo: GitDir, asked: Path | None) -> Path:
+    return asked.resolve() if asked else repo.git_dir / HOME_NAME
+
+
+def _files(hooks: tuple[str, ...], *, home: str) -> HookFiles:
+    python = _python()
+
+    def place(folder: Path, hook: str, known: tuple[str, ...]) -> str:
+        return hookfiles.place(folder, hook, hookfiles.Front(python=python, known=known, home=home))
+
+    return HookFiles(hooks, place, hookfiles.remove, hookfiles.fault, python, _packages())
+
+
+def _python() -> str:
+    if not sys.executable:
+        raise GuardError("the path of this Python is not known", fix="run guard with an ordinary interpreter")
+    return sys.executable
+
+
+def _packages() -> tuple[str, ...]:
+    """The folders that the hooks need on their path to check a permit's signature."""
+    specs = map(importlib.util.find_spec, ("cryptography", "_cffi_backend"))
+    folders = [Path(spec.origin) for spec in specs if spec and spec.origin]
+    return tuple(
+        dict.fromkeys(str(f.parent.parent if f.name == "__init__.py" else f.parent) for f in folders)
+    )
+
+
+def _ensure_keys(folder: Path) -> object:
+    from guard.adapters.keys import ensure_signing_key
+
+    home = load_home(folder)
+    return ensure_signing_key(home.keys, home.jwks)
+
+
+def _open_ledger(folder: Path) -> object:
+    from guard import wiring
+
+    return wiring.open_ledger(load_home(folder))

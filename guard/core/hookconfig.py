@@ -1,0 +1,131 @@
+"""What the hooks are told: which branches are protected, by whose policy, and the patterns that their fronts match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from guard.core.policy import Policy
+
+FORMAT = 1
+"""Of `hooks.json`; `hooks/config.py` reads the same."""
+
+OWN_REFS = ("refs/guard", "refs/proposals")
+"""The guard's own namespaces, which on a server the full guard decides on."""
+
+NON_ASCII = "*[! -~]*"
+"""Any ref with such a character is looked at in Python, because there letters have more than two cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The policies that were found. `by_branch` holds each branch's own (invalid ones are not in it);
+    `bootstrap` is the operator's, and `named` are branches protected whatever any policy says."""
+
+    by_branch: Mapping[str, Policy]
+    default: str | None = None
+    bootstrap: Policy | None = None
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """One protected branch as the hooks will know it."""
+
+    branch: str
+    repository: str
+    upstream: str
+    mode: str
+    read_first: tuple[str, ...]
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+
+def protections(found: Found) -> tuple[Protection, ...]:
+    """Every protected branch, sorted: those that the default branch's policy names, those whose own policy names
+    them, the operator's. Any of these is enough, so that no branch can take another's protection away."""
+    default = found.by_branch.get(found.default or "")
+    names = {branch for branch, policy in found.by_branch.items() if branch in policy.branches}
+    names.update(
+        found.named, default.branches if default else (), found.bootstrap.branches if found.bootstrap else ()
+    )
+    return tuple(_protection(name, found, default) for name in sorted(names))
+
+
+def _protection(name: str, found: Found, default: Policy | None) -> Protection:
+    """A branch's mode comes from its own policy or the operator's, never from another branch's; only words
+    (upstream, what to read) may come from the default branch's."""
+    own = found.by_branch.get(name)
+    governing = next((p for p in (own, found.bootstrap) if p and name in p.branches), None)
+    told = governing or (default if default and name in default.branches else None)
+    table = told.branches[name] if told else None
+    named = told or default or found.bootstrap
+    return Protection(
+        branch=name,
+        repository=named.project.repository if named else "",
+        upstream=table.upstream if table else (found.default or "upstream"),
+        mode=governing.mode if governing else "enforce",
+        read_first=table.read_first if table else (),
+    )
+
+
+def document(
+    protected: Iterable[Protection],
+    *,
+    repository: str | None = None,
+    remote: str = "",
+    urls: Iterable[str] = (),
+    keys: Iterable[Mapping[str, object]] = (),
+    packages: Iterable[str] = (),
+    python: str,
+) -> dict[str, object]:
+    """The content of `hooks.json`. `repository` overrides what the policies say (a server knows its own name)."""
+    branches = {
+        entry.ref: {
+            "repository": repository or entry.repository,
+            "upstream": entry.upstream,
+            "mode": entry.mode,
+            "read_first": list(entry.read_first),
+        }
+        for entry in protected
+    }
+    return {
+        "format": FORMAT,
+        "branches": branches,
+        "remote": remote,
+        "urls": list(urls),
+        "keys": [dict(key) for key in keys],
+        "packages": list(packages),
+        "python": python,
+    }
+
+
+def patterns(refs: Iterable[str], *, own: bool = False) -> tuple[str, ...]:
+    """Shell patterns of the refs that a front hands to Python: each protected one in any case, what would stand
+    in its way or be taken for it, and with `own` the guard's own namespaces. None for no refs at all."""
+    found = [pattern for ref in refs for pattern in _around(ref)]
+    if own:
+        found += [_any_case(space) + end for space in OWN_REFS for end in ("", "/*")]
+    return tuple(dict.fromkeys([*found, NON_ASCII])) if found else ()
+
+
+def _around(ref: str) -> list[str]:
+    short = ref.removeprefix("refs/heads/")
+    parts = short.split("/")
+    above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+    near = [
+        ref,
+        f"refs/tags/{short}",
+        f"refs/{short}",
+        f"refs/heads/{ref}",
+        *(f"refs/heads/{name}" for name in above),
+    ]
+    return [*map(_any_case, near), f"{_any_case(ref)}/*"]
+
+
+def _any_case(ref: str) -> str:
+    """A pattern for the ref in any case; `refs/` itself git knows in one case only."""
+    rest = ref.removeprefix("refs/")
+    return "refs/" + "".join(f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else c for c in rest)

@@ -1,0 +1,243 @@
+"""Install the server side of a bare repository: its home, its keys, its ledger, the compiled policy and the hooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from guard.core.errors import GuardError, PolicyError, SettingsError, UsageError
+from guard.core.hookconfig import Found, Protection, document, patterns, protections
+from guard.core.policy import Policy
+from guard.core.policy_text import parse_policy
+from guard.journeys.install import (
+    JWKS_REF,
+    HookFiles,
+    Repository,
+    forget_compiled,
+    read_policies,
+    write_compiled,
+)
+
+
+class Bare(Repository, Protocol):
+    """What installing a server asks of its repository besides; `guard.adapters.gitdir` answers."""
+
+    @property
+    def git_dir(self) -> Path: ...
+    @property
+    def bare(self) -> bool: ...
+    def symbolic(self, name: str) -> str | None: ...
+    def publish_blob(self, ref: str, content: bytes) -> None: ...
+    def set_config(self, name: str, value: str) -> None: ...
+
+
+class Settings(Protocol):
+    """What a home's settings say that matters here; `guard.settings` reads them."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def git_dir(self) -> Path: ...
+    @property
+    def protect(self) -> tuple[str, ...]: ...
+
+
+class Home(Protocol):
+    """A server side's folder, as `guard.settings` knows it."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def bootstrap_policy(self) -> Path: ...
+    @property
+    def jwks(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the operator asked for; None and () leave it to what stands there already."""
+
+    home: Path
+    repository: str | None = None
+    protect: tuple[str, ...] = ()
+    policy: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """How a home's folder is read, and how its keys and ledger come to be: each makes what is missing and leaves
+    what is there."""
+
+    load: Callable[[Path], Home]
+    ensure_keys: Callable[[Path], object]
+    open_ledger: Callable[[Path], object]
+
+
+def install_server(repo: Bare, files: HookFiles, stores: Stores, wishes: Wishes) -> list[str]:
+    """Make or complete the home, then compile and place the hooks; what was done, line by line. Repeatable."""
+    if not repo.bare:
+        raise UsageError(f"{repo.git_dir} is not a bare repository", fix="name the one that people push to")
+    home, lines = _make_home(repo, stores, wishes)
+    stores.ensure_keys(home.path)
+    stores.open_ledger(home.path)
+    repo.publish_blob(JWKS_REF, home.jwks.read_bytes())
+    repo.set_config("receive.advertisePushOptions", "true")
+    protected, warnings = compile_server(repo, home)
+    _write(repo, home, protected, files)
+    lines += [
+        f"protected: {p.branch}" + (" (mode = observe: only recorded)" if p.mode == "observe" else "")
+        for p in protected
+    ]
+    if not protected:
+        lines.append(
+            "warning: nothing is protected yet: push a guard.toml to the default branch, or use --protect"
+        )
+    lines += [f"warning: {line}" for line in warnings]
+    known = patterns((entry.ref for entry in protected), own=True)
+    for place in repo.hook_folders():
+        lines.append(f"hooks in {place}")
+        lines += [f"  {files.place(place, hook, known)}" for hook in files.hooks]
+    return lines
+
+
+def uninstall_server(repo: Bare, files: HookFiles, folder: Path) -> list[str]:
+    """Take the hooks away. Keys, ledger and settings stay, because they are records."""
+    lines = [files.remove(place, hook) for place in repo.hook_folders() for hook in files.hooks]
+    forget_compiled(folder)
+    return [*lines, f"kept: {folder} (settings, keys and ledger)"]
+
+
+def refresh_server(repo: Bare, home: Home, files: HookFiles) -> tuple[Protection, ...]:
+    """Compile anew after a push. A push can add protection and never take it away: a branch that was protected
+    stays so until the operator runs `guard install --server` again."""
+    before = tuple(ref.removeprefix("refs/heads/") for ref in compiled_refs(home.path))
+    protected, _ = compile_server(repo, home, also=before)
+    _write(repo, home, protected, files)
+    return protected
+
+
+def compile_server(
+    repo: Bare, home: Home, *, also: Iterable[str] = ()
+) -> tuple[tuple[Protection, ...], tuple[str, ...]]:
+    """What the repository's branches, the settings and the bootstrap policy protect, and what could not be read."""
+    policies = read_policies(repo, "refs/heads/")
+    warnings = list(policies.unusable)
+    bootstrap = None
+    try:
+        bootstrap = _checked_policy(home.bootstrap_policy if home.bootstrap_policy.exists() else None)
+    except GuardError as error:
+        warnings.append(f"the bootstrap policy cannot be used: {error.message.splitlines()[0]}")
+    found = Found(
+        policies.by_branch,
+        default=default_branch(repo),
+        bootstrap=bootstrap,
+        named=(*home.settings.protect, *also),
+    )
+    return protections(found), tuple(warnings)
+
+
+def default_branch(repo: Bare) -> str | None:
+    return (repo.symbolic("HEAD") or "").removeprefix("refs/heads/") or None
+
+
+def _write(repo: Bare, home: Home, protected: tuple[Protection, ...], files: HookFiles) -> None:
+    refs = [entry.ref for entry in protected]
+    default = default_branch(repo)
+    watched = dict.fromkeys([*refs, *([f"refs/heads/{default}"] if default else [])])
+    content = document(
+        protected, repository=home.settings.repository, packages=files.packages, python=files.python
+    )
+    lists = {"protected": patterns(refs, own=True), "watched": tuple(watched)}
+    write_compiled(home.path, content, lists)
+
+
+def _make_home(repo: Bare, stores: Stores, wishes: Wishes) -> tuple[Home, list[str]]:
+    """The home with its settings: those that stand there, or new ones. Raises SettingsError, UsageError."""
+    folder, lines = wishes.home, []
+    bootstrap = _checked_policy(wishes.policy)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "settings.toml").exists():
+            name = wishes.repository or _name_in_policies(repo, bootstrap)
+            text = _settings(name, repo.git_dir, wishes.protect)
+            (folder / "settings.toml").write_text(text, encoding="utf-8")
+            lines.append(f"made the server side of {name} in {folder}")
+        (folder / "allowed_signers").touch(mode=0o644)
+        home = stores.load(folder)
+        _refuse_contradiction(home, repo, wishes)
+        if wishes.policy:
+            home.bootstrap_policy.write_bytes(wishes.policy.read_bytes())
+            lines.append(f"bootstrap policy: {home.bootstrap_policy}")
+    except (OSError, UnicodeEncodeError) as error:
+        raise SettingsError(
+            f"the server side cannot be made: {error}", fix="mend the folder's permissions"
+        ) from None
+    return home, lines
+
+
+def _refuse_contradiction(home: Home, repo: Bare, wishes: Wishes) -> None:
+    settings, file = home.settings, home.path / "settings.toml"
+    if wishes.repository not in {None, settings.repository}:
+        raise UsageError(
+            f"{file} says repository = {settings.repository!r}", fix="change it there, or drop --repository"
+        )
+    if missing := set(wishes.protect) - set(settings.protect):
+        named = ", ".join(sorted(missing))
+        raise UsageError(
+            f"{file} does not list {named} in `protect`", fix="add it there, then run this again"
+        )
+    if settings.git_dir.resolve() != repo.git_dir.resolve():
+        raise UsageError(f"{file} belongs to {settings.git_dir}", fix="name another folder: --home DIR")
+
+
+def _name_in_policies(repo: Bare, bootstrap: Policy | None) -> str:
+    """The repository's name as the policies agree on it. Raises UsageError where they do not, or there is none."""
+    policies = [bootstrap] if bootstrap else list(read_policies(repo, "refs/heads/").by_branch.values())
+    names = {policy.project.repository for policy in policies}
+    if len(names) == 1:
+        return names.pop()
+    why = (
+        f"the policies name several: {', '.join(sorted(names))}"
+        if names
+        else "no branch has a valid guard.toml"
+    )
+    raise UsageError(
+        f"the repository's name is not known: {why}", fix="name it: --repository gpuaas/platform"
+    )
+
+
+def _settings(name: str, git_dir: Path, protect: tuple[str, ...]) -> str:
+    protected = f"protect = [{', '.join(map(_toml, protect))}]\n" if protect else ""
+    return f"repository = {_toml(name)}\ngit_dir = {_toml(str(git_dir))}\n{protected}"
+
+
+def _toml(text: str) -> str:
+    """A TOML basic string: like a JSON string, but DEL is escaped and surrogate pairs are not known."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _checked_policy(file: Path | None) -> Policy | None:
+    """The policy in a file. Raises PolicyError and UsageError."""
+    if file is None:
+        return None
+    try:
+        return parse_policy(file.read_bytes(), where=str(file)).policy
+    except OSError as error:
+        raise PolicyError(f"{file}: {error}", fix="name a readable policy file") from None
+
+
+def compiled_refs(folder: Path) -> tuple[str, ...]:
+    """The refs that were protected so far. Raises GuardError when that cannot be read any more."""
+    try:
+        return tuple(json.loads((folder / "hooks.json").read_text(encoding="utf-8"))["branches"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise GuardError(
+            f"the compiled policy cannot be read: {error}",
+            fix="guard install --server BARE.git",
+            code="hooks.config",
+        ) from None

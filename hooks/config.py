@@ -1,0 +1,68 @@
+"""What `guard install` compiled for the hooks: which branches are protected, and the keys that sign permits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from hooks.say import Stop
+
+FORMAT = 1
+
+
+class Branch(NamedTuple):
+    """A protected branch as its own policy describes it. `observe` means: warn, and let it pass."""
+
+    ref: str
+    repository: str
+    upstream: str
+    observe: bool
+    read_first: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.ref.removeprefix("refs/heads/")
+
+
+class Config(NamedTuple):
+    """The compiled file. `keys` are public JWKs by `kid`; `packages` the folders that hold `cryptography`."""
+
+    branches: dict[str, Branch]
+    remote: str
+    urls: tuple[str, ...]
+    keys: dict[str, dict[str, object]]
+    packages: tuple[str, ...]
+    python: str
+
+
+def read_config(folder: Path) -> Config:
+    """Read `hooks.json`. Raises Stop, because without it nobody can say what is allowed."""
+    file = folder / "hooks.json"
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+        if table["format"] != FORMAT:
+            raise ValueError(f"it has format {table['format']}, this version reads {FORMAT}")
+        return Config(
+            branches={ref: _branch(ref, entry) for ref, entry in table["branches"].items()},
+            remote=str(table["remote"]),
+            urls=tuple(map(str, table["urls"])),
+            keys={str(key["kid"]): dict(key) for key in table["keys"]},
+            packages=tuple(map(str, table["packages"])),
+            python=str(table["python"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Stop("hooks.config", f"{file} cannot be used: {error}", 'run "guard install" again') from None
+
+
+def _branch(ref: str, entry: dict[str, object]) -> Branch:
+    documents = entry["read_first"]
+    if not isinstance(documents, list):
+        raise ValueError(f"read_first of {ref} is no list")
+    return Branch(
+        ref=ref,
+        repository=str(entry["repository"]),
+        upstream=str(entry["upstream"]),
+        observe=entry["mode"] == "observe",
+        read_first=tuple(map(str, documents)),
+    )

@@ -1,0 +1,105 @@
+"""What git tells a hook about refs, parsed; and which refs are a protected one, or could be taken for it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hooks.say import Stop
+
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HEADS = "refs/heads/"
+
+OWN_REFS = ("refs/guard", "refs/proposals")
+"""Namespaces of the guard's own refs: a client may push there, and on the server the full guard decides."""
+
+
+class Update(NamedTuple):
+    """One ref that a push would move: all zeros stand for "not there"."""
+
+    ref: str
+    old: str
+    new: str
+
+    @property
+    def creates(self) -> bool:
+        return not self.old.strip("0")
+
+    @property
+    def deletes(self) -> bool:
+        return not self.new.strip("0")
+
+
+class Likeness(NamedTuple):
+    """How a ref touches a protected one: it is it, differs from it in case only, stands in its way, or would be
+    taken for it when only the branch's name is given."""
+
+    kind: str
+    protected: str
+
+    @property
+    def branch(self) -> str:
+        return self.protected.removeprefix(_HEADS)
+
+
+def parse_pushed(text: bytes) -> list[Update]:
+    """pre-push's lines `<local ref> <local oid> <remote ref> <remote oid>`; the first may hold spaces. Raises Stop."""
+    updates = []
+    for line in _lines(text):
+        parts = line.rsplit(" ", 3)
+        updates.append(_update(line, parts[2:3], parts[3:4], parts[1:2], complete=len(parts) == 4))
+    return updates
+
+
+def parse_received(text: bytes) -> list[Update]:
+    """pre-receive's lines `<old oid> <new oid> <ref>`. Raises Stop."""
+    updates = []
+    for line in _lines(text):
+        parts = line.split(" ", 2)
+        updates.append(_update(line, parts[2:3], parts[0:1], parts[1:2], complete=len(parts) == 3))
+    return updates
+
+
+def likeness(ref: str, protected: Iterable[str]) -> Likeness | None:
+    """How `ref` touches one of the protected refs, or None. On a file system that ignores case, a name in
+    another case *is* the protected branch; a tag of its name wins wherever git looks a short name up."""
+    names = tuple(protected)
+    if ref in names:
+        return Likeness("same", ref)
+    folded = _fold(ref)
+    for name in names:
+        wanted = _fold(name)
+        if folded == wanted:
+            return Likeness("case", name)
+        if folded.startswith(f"{wanted}/") or (folded.startswith(_HEADS) and wanted.startswith(f"{folded}/")):
+            return Likeness("shadow", name)
+        short = wanted.removeprefix(_HEADS)
+        if folded in {f"refs/tags/{short}", f"refs/{short}", f"{_HEADS}{wanted}"}:
+            return Likeness("lookalike", name)
+    return None
+
+
+def is_own(ref: str) -> bool:
+    """Whether the ref is in a namespace of the guard's, in whatever case it is written."""
+    folded = _fold(ref)
+    return any(folded == space or folded.startswith(f"{space}/") for space in OWN_REFS)
+
+
+def _fold(name: str) -> str:
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def _lines(text: bytes) -> list[str]:
+    return [line for line in text.decode("utf-8", "surrogateescape").split("\n") if line]
+
+
+def _update(line: str, ref: list[str], old: list[str], new: list[str], *, complete: bool) -> Update:
+    if not complete or not ref[0].startswith("refs/") or not all(map(_OID.fullmatch, (old[0], new[0]))):
+        raise Stop(
+            "hooks.input",
+            f"git said something that this hook does not understand: {line[:200]!r}",
+            "try again",
+        )
+    return Update(ref[0], old[0], new[0])

@@ -1,0 +1,42 @@
+"""What the fronts start: `python -ISE hooks/run.py HOOK FOLDER ARGUMENTS`, FOLDER being the compiled policy's.
+
+It runs without site-packages and sets its own path; every failure here is a refusal, never a pass.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from hooks.say import Stop, stop
+
+
+def main(arguments: list[str]) -> int:
+    """Run one hook: 0 allowed, 1 refused, 2 could not decide (git takes both for a no)."""
+    hook, folder, *rest = arguments
+    try:
+        if hook in {"pre-commit", "pre-merge-commit"}:
+            from hooks.client import judge_commit
+
+            return judge_commit(Path(folder), merging=hook == "pre-merge-commit")
+        if hook == "pre-push":
+            from hooks.client import judge_push
+
+            return judge_push(Path(folder), sys.stdin.buffer.read(), remote=tuple(rest))
+        if hook == "pre-receive":
+            from hooks.server import judge_receive
+
+            return judge_receive(Path(folder), sys.stdin.buffer.read())
+        raise Stop("hooks.unknown", f"this version knows no hook {hook}", 'run "guard install" again')
+    except Stop as reason:
+        return stop(reason)
+    except Exception as bug:  # the door: whatever goes wrong behind it, the protected ref stays where it is
+        return stop(
+            Stop("hooks.failed", f"{type(bug).__name__}: {bug}", "please report it; nothing was changed")
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
