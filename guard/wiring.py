@@ -67,6 +67,13 @@ def open_ledger(home: ServerHome) -> SqliteLedger:
     return SqliteLedger(home.ledger, repository=home.settings.repository)
 
 
+def read_ledger(home: ServerHome) -> SqliteLedger:
+    """The home's ledger, which has to be there already. Raises LedgerError."""
+    from guard.adapters.ledger import SqliteLedger
+
+    return SqliteLedger(home.ledger, repository=home.settings.repository, create=False)
+
+
 def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:
     """How each piece of evidence is read, bound to one repository and its records."""
     from guard.adapters.evidence import EvidenceSources, read_evidence

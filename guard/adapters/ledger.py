@@ -103,8 +103,15 @@ class SqliteLedger:
     def entries(self, *kinds: str, newest_first: bool = False) -> Iterator[Entry]:
         return (_entry(row._mapping) for row in self._walk(kinds, newest_first=newest_first))
 
-    def verify(self, *, checkpoint: Checkpoint | None = None) -> int:
-        """See the port. Entries cut off the end leave a good, shorter chain: only a checkpoint shows that."""
+    def verify(self) -> int:
+        return self.verify_to_head()[0]
+
+    def verify_to_head(self, *, checkpoint: Checkpoint | None = None) -> tuple[int, str]:
+        """How many entries were checked, and the last one's hash. Raises LedgerError `ledger.broken` naming the
+        first that does not add up.
+
+        Entries cut off the end leave a good, shorter chain: only a checkpoint, kept elsewhere, shows that.
+        """
         self._check_triggers()
         count, prev = 0, FIRST_PREV
         for row in self._walk(()):
@@ -115,9 +122,9 @@ class SqliteLedger:
                 raise _broken(f"entry {count} is not the one that the checkpoint names")
         if checkpoint and count < checkpoint.count:
             raise _broken(
-                f"the checkpoint names {checkpoint.count} entries and there are {count}: the end is cut off"
+                f"the checkpoint names {checkpoint.count} entries, {count} are left: its end was cut off"
             )
-        return count
+        return count, prev
 
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:

@@ -16,6 +16,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
     "readiness": ("guard.cli.check:readiness", "Show only the readiness gates."),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
+    "install": ("guard.cli.install:install", "Install the hooks in a clone, or on a server's bare repository."),
+    "uninstall": ("guard.cli.install:uninstall", "Take the hooks away and put back what stood there."),
+    "hook": ("guard.cli.hook:hook", ""),  # git's hooks call it; people have no use for it, so it is not listed
+    "promote": ("guard.cli.promote:promote", "Move a protected release branch, with a permit, if it is GO."),
+    "adopt": ("guard.cli.adopt:adopt", "Record where a protected branch stands, as the baseline of promotions."),
+    "audit": ("guard.cli.audit:audit", "Read the ledger, and check that it adds up."),
     "completion": ("guard.cli.completion:completion", "Print the completion script for a shell."),
     "demo": ("guard.cli.demo.command:demo", "Show the main job on real git, checked as it is shown."),
 }
@@ -36,7 +42,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items() if line])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,7 +63,9 @@ def _missing_extra(error: ImportError) -> GuardError:
     )
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="guard")
 def guard() -> None:
     """Release Guard: a protected release branch moves only by a promotion.
