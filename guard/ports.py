@@ -124,3 +124,48 @@ class Ledger(Protocol):
         """Held by at most one process at a time; freed by the system when its holder dies. Raises Refused when
         somebody else holds it."""
         ...
+
+
+class Signer(Protocol):
+    """A person's SSH key, wherever it is kept."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The armored SSH signature for the guard's namespace. Raises GuardError when the key cannot be used."""
+        ...
+
+
+class Outbox(Protocol):
+    """How a clone sends statements to its remote, touching neither index nor work tree. Raises GuardError."""
+
+    def store(self, files: Mapping[str, bytes]) -> str:
+        """Write the files as a tree; its object name."""
+        ...
+
+    def push(self, refs: Mapping[str, str]) -> None:
+        """Set these refs (or, with "", delete them) on the remote, all or none. Raises Refused with the server's
+        own words when it does not take them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What stands behind one statement ref; `report` is the digest (`sha256:…`) of the report, "" without one."""
+
+    statement: bytes
+    signature: bytes
+    report: str
+
+
+class Inbox(Protocol):
+    """What a push brought, seen by the server before it takes it. Raises GuardError when an object cannot be read."""
+
+    def parcel(self, name: str) -> Parcel:
+        """The statement behind an object name. Raises GuardError unless it is a tree of exactly the files that it
+        may hold, each within its limit."""
+        ...
+
+    def is_commit(self, name: str) -> bool: ...
+
+    def ref(self, name: str) -> str | None:
+        """Where a ref stands now; None where it is not there."""
+        ...

@@ -1,0 +1,227 @@
+"""What people and tools can state: one frozen dataclass for each kind of claim, and the form of every field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from guard.core.model import Commit
+from guard.core.policy import BranchName, GateId
+
+MAX_TEXT = 500
+MAX_NOTE = 2000
+MAX_WORDS = 1000
+"""Words of a command; the whole statement is bounded besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven:
+    """Yes to promoting exactly this commit to the target branch."""
+
+    target: str
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWithdrawn:
+    """That yes is taken back."""
+
+    target: str
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOff:
+    """A gate is signed off, for one commit or (None) as of now."""
+
+    gate: str
+    commit: Commit | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentOpened:
+    incident: str
+    label: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentClosed:
+    incident: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSubmitted:
+    """The envelope of a tool's report: `exit_code` as a shell gives it (128 + n for signal n), `digest`
+    (`sha256:…`) that of the report or "" for an exit record alone, `kind` a free word for readers."""
+
+    source: str
+    commit: Commit
+    kind: str
+    tool: str
+    tool_version: str
+    exit_code: int
+    command: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalOpened:
+    """This head is proposed for the target branch, or a new head for a proposal that is open."""
+
+    target: str
+    proposal: str
+    head: Commit
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalClosed:
+    target: str
+    proposal: str
+
+
+Claim: TypeAlias = (
+    ApprovalGiven
+    | ApprovalWithdrawn
+    | SignedOff
+    | IncidentOpened
+    | IncidentClosed
+    | EvidenceSubmitted
+    | ProposalOpened
+    | ProposalClosed
+)
+
+Check = Callable[[object], object]
+"""The value as the dataclass holds it. Raises ValueError saying what was expected."""
+
+
+def _matching(pattern: str, expected: str) -> Check:
+    compiled = re.compile(pattern)
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not compiled.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return check
+
+
+def _text(limit: int, *, empty: bool = True) -> Check:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or len(value) > limit or not (value or empty):
+            raise ValueError(f"expected {'at most' if empty else '1 to'} {limit} characters of text")
+        return printable(value)
+
+    return check
+
+
+def printable(text: str) -> str:
+    """The same text. Raises ValueError where it holds a control, format (right-to-left marks) or other invisible
+    character, which could make it read as something else."""
+    if not text.isprintable():
+        raise ValueError("expected one line without control or invisible characters")
+    return text
+
+
+def _typed(form: Any) -> Check:
+    adapter: TypeAdapter[str] = TypeAdapter(form)
+
+    def check(value: object) -> object:
+        try:
+            return printable(adapter.validate_python(value, strict=True))
+        except ValidationError as error:
+            raise ValueError(error.errors(include_url=False)[0]["msg"]) from None
+
+    return check
+
+
+def _optional(inner: Check) -> Check:
+    return lambda value: None if value is None else inner(value)
+
+
+def _exit_code(value: object) -> object:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise ValueError("expected a whole number from 0 to 255")
+    return value
+
+
+def _command(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_WORDS:
+        raise ValueError(f"expected a list of at most {MAX_WORDS} words")
+    if not all(isinstance(word, str) and "\x00" not in word for word in value):
+        raise ValueError("expected words of text")
+    return tuple(value)
+
+
+_id = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "an id of letters, digits, '.', '_' and '-', at most 100")
+
+
+def _proposal_id(value: object) -> object:
+    """An id that can end a ref's name (git-check-ref-format)."""
+    _id(value)
+    if not isinstance(value, str) or ".." in value or value.endswith((".", ".lock")):
+        raise ValueError("expected an id without '..' that does not end in '.' or '.lock'")
+    return value
+
+
+branch_name = _typed(BranchName)
+_commit = _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "a full commit name of 40 or 64 lower-case hex digits")
+_digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
+_name = _text(200, empty=False)
+
+_APPROVAL: Mapping[str, Check] = {"target": branch_name, "commit": _commit}
+_EVIDENCE: Mapping[str, Check] = {
+    "source": _name, "commit": _commit, "kind": _text(200), "tool": _name, "tool_version": _text(200),
+    "exit_code": _exit_code, "command": _command, "digest": _digest,
+}  # fmt: skip
+
+CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Check]]] = {
+    # type: (its dataclass, the form of each field)
+    "approval": (ApprovalGiven, _APPROVAL),
+    "approval-withdrawn": (ApprovalWithdrawn, _APPROVAL),
+    "signoff": (SignedOff, {"gate": _typed(GateId), "commit": _optional(_commit), "note": _text(MAX_NOTE)}),
+    "incident-opened": (
+        IncidentOpened,
+        {"incident": _id, "label": _name, "title": _text(MAX_TEXT, empty=False)},
+    ),
+    "incident-closed": (IncidentClosed, {"incident": _id, "note": _text(MAX_NOTE)}),
+    "evidence": (EvidenceSubmitted, _EVIDENCE),
+    "proposal-opened": (
+        ProposalOpened,
+        {"target": branch_name, "proposal": _proposal_id, "head": _commit, "title": _text(MAX_TEXT)},
+    ),
+    "proposal-closed": (ProposalClosed, {"target": branch_name, "proposal": _proposal_id}),
+}
+"""Every type of statement."""
+
+TYPE_OF: Mapping[type[Claim], str] = {made: name for name, (made, _) in CLAIMS.items()}
+
+
+def claim_of(type_name: str, fields: Mapping[str, object]) -> Claim:
+    """The claim of this type. Raises ValueError naming the field and what was expected; a field that the type does
+    not have, and one that is not there, is refused."""
+    if type_name not in CLAIMS:
+        raise ValueError(f"type: expected one of {', '.join(CLAIMS)}")
+    made, checks = CLAIMS[type_name]
+    if missing := sorted(checks.keys() - fields.keys()):
+        raise ValueError(f"{missing[0]}: it is missing")
+    if unknown := sorted(fields.keys() - checks.keys()):
+        raise ValueError(f"{ascii(unknown[0])[:80]}: the type {type_name} has no such field")
+    checked: dict[str, object] = {}
+    for name, check in checks.items():
+        try:
+            checked[name] = check(fields[name])
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return made(**checked)  # type: ignore[arg-type]  # every value went through its field's check
+
+
+check_principal = _text(200, empty=False)
+check_repository = _text(200, empty=False)
