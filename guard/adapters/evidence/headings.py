@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 KEY_VALUE = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{0,60}?)[ \t]*:(?:[ \t]+(.*))?$")
@@ -29,14 +30,12 @@ def fields_of(text: str) -> dict[str, tuple[str, ...]]:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     front = FRONT_MATTER.match(text)
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     pairs = list(_front_matter(front[1] or "")) if front else []
     pairs += _body(text[front.end() :] if front else text)
     for name, value in pairs:
-        values = found.setdefault(name_of(name), [])
-        if value.casefold() not in {other.casefold() for other in values}:
-            values.append(value)
-    return {name: tuple(values) for name, values in found.items()}
+        found.setdefault(name_of(name), {}).setdefault(value.casefold(), value)
+    return {name: tuple(values.values()) for name, values in found.items()}
 
 
 def body_of(text: str) -> str:
@@ -64,7 +63,7 @@ def plain(text: str) -> str:
 def _front_matter(block: str) -> Iterator[tuple[str, str]]:
     """The plain `key: value` lines of the outermost level. Lists, nested tables and block texts are not plain."""
     lines = [line for line in block.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in pairwise([*lines, ""]):
         match = KEY_VALUE.match(line)
         if match is None:
             continue

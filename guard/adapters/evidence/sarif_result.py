@@ -16,6 +16,9 @@ LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "none"}
 SCORES = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"))
 """The lowest CVSS score of each severity; above zero is low, zero is none."""
 
+PARENTS = 10
+"""How many levels of sub-rules are looked through for the rule they belong to."""
+
 NOT_A_FINDING = frozenset({"pass", "notApplicable", "informational"})
 """Kinds of result that report no defect. `open` and `review` could not be settled by the tool, and count."""
 
@@ -32,60 +35,69 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """The tool's driver or one of its extensions, with its rules in order and by id."""
+
+    table: dict[str, object]
+    rules: tuple[dict[str, object], ...]
+    by_id: dict[str, dict[str, object]]
+
+    def named(self, name: str) -> dict[str, object]:
+        """A result may name a sub-rule: `CA1000/1` is about the rule `CA1000`. {} where there is no such rule."""
+        for _ in range(PARENTS):
+            if name in self.by_id:
+                return self.by_id[name]
+            name = name.rpartition("/")[0]
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """A run's rules: the driver's and each extension's, and the levels that the invocation set differently."""
 
-    components: tuple[tuple[dict[str, object], tuple[dict[str, object], ...]], ...]
+    components: tuple[Component, ...]
     overrides: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def of(self, result: dict[str, object]) -> tuple[dict[str, object], int]:
         """The rule that a result is about and its component's number; ({}, 0) where it names none that is there."""
         reference = table_of(result.get("rule"), "a result's rule")
-        component = self._component(table_of(reference.get("toolComponent"), "a rule's toolComponent"))
-        rules = self.components[component][1]
-        index = reference.get("index", result.get("ruleIndex"))
+        number = self._number(table_of(reference.get("toolComponent"), "a rule's toolComponent"))
+        component = self.components[number]
+        index = _index(reference.get("index", result.get("ruleIndex")), len(component.rules))
         name = text_of(reference.get("id")) or text_of(result.get("ruleId"))
-        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rules):
-            return rules[index], component
-        named = [rule for rule in rules if _is_about(name, text_of(rule.get("id")))]
-        return max(named, key=lambda rule: len(text_of(rule.get("id"))), default={}), component
+        return (component.rules[index] if index is not None else component.named(name)), number
 
-    def _component(self, reference: dict[str, object]) -> int:
-        index = reference.get("index")
-        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(self.components) - 1:
+    def _number(self, reference: dict[str, object]) -> int:
+        index = _index(reference.get("index"), len(self.components) - 1)
+        if index is not None:
             return index + 1
-        for number, (component, _) in enumerate(self.components):
+        for number, component in enumerate(self.components):
             for key in ("guid", "name"):
-                if text_of(reference.get(key)) and reference[key] == component.get(key):
+                if text_of(reference.get(key)) and reference[key] == component.table.get(key):
                     return number
         return 0
 
 
-def _is_about(name: str, rule: str) -> bool:
-    """A result may name a sub-rule: `CA1000/1` is about the rule `CA1000`."""
-    return bool(rule) and (name == rule or name.startswith(f"{rule}/"))
+def _index(value: object, length: int) -> int | None:
+    """A JSON number that is an index into something of this length; None for anything else."""
+    return value if type(value) is int and 0 <= value < length else None
 
 
 def rules_of(run: dict[str, object]) -> Rules:
     """Raises Unreadable for wrong types."""
     tool = table_of(run.get("tool"), "a run's tool")
-    components = [table_of(tool.get("driver"), "a tool's driver")]
-    components += [
-        table_of(item, "an extension") for item in list_of(tool.get("extensions"), "a tool's extensions")
-    ]
-    listed = tuple(
-        (
-            component,
-            tuple(table_of(rule, "a rule") for rule in list_of(component.get("rules"), "a tool's rules")),
-        )
-        for component in components
-    )
-    rules = Rules(listed)
+    tables = [tool.get("driver"), *list_of(tool.get("extensions"), "a tool's extensions")]
+    rules = Rules(tuple(_component(table_of(table, "a tool's component")) for table in tables))
     for invocation in list_of(run.get("invocations"), "a run's invocations"):
         table = table_of(invocation, "an invocation")
         for item in list_of(table.get("ruleConfigurationOverrides"), "ruleConfigurationOverrides"):
             _override(rules, table_of(item, "a ruleConfigurationOverride"))
     return rules
+
+
+def _component(table: dict[str, object]) -> Component:
+    rules = tuple(table_of(rule, "a rule") for rule in list_of(table.get("rules"), "a tool's rules"))
+    return Component(table, rules, {name: rule for rule in rules if (name := text_of(rule.get("id")))})
 
 
 def _override(rules: Rules, item: dict[str, object]) -> None:

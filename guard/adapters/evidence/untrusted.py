@@ -69,8 +69,8 @@ def load_json(data: bytes, what: str) -> object:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        once: set[str] = set()
+        twice = next(key for key, _ in pairs if key in once or once.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice!r} is there twice")
     return table
 

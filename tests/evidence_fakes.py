@@ -1,0 +1,137 @@
+"""What readers of evidence are given in tests: a tree and records that hold what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from guard.adapters.evidence import EvidenceSources, read_evidence
+from guard.adapters.evidence.untrusted import digest_of
+from guard.core.evidence import Evidence, Leaf, Observation, Reading
+from guard.core.facts import LineageFacts, SignOff, Submission
+from guard.core.model import Commit, Fact, Known, Unknown
+from tests.builders import NEW, NOW, UPSTREAM, candidate
+
+EVIDENCE: TypeAdapter[Any] = TypeAdapter(Evidence)
+
+
+def asks(**spec: object) -> Any:
+    """A piece of evidence as a policy writes it: `asks(kind="sarif", source="sast")`."""
+    return EVIDENCE.validate_python(spec)
+
+
+def submission(report: bytes | None = b"", **fields: object) -> Submission:
+    """An envelope for these bytes; None is an exit record alone."""
+    given: dict[str, object] = {
+        "id": "s1",
+        "source": "sast",
+        "subject": NEW,
+        "tool": "bandit",
+        "tool_version": "1.9.4",
+        "exit_code": 0,
+        "digest": "" if report is None else digest_of(report),
+        "submitter": "ci@example.com",
+        "received_at": NOW - timedelta(hours=1),
+        **fields,
+    }
+    return Submission(**given)  # type: ignore[arg-type]
+
+
+NO_SUBMISSIONS: Fact[tuple[Submission, ...]] = Known((), "test", NOW)
+NO_SIGNOFFS: Fact[tuple[SignOff, ...]] = Known((), "test", NOW)
+
+
+@dataclass(frozen=True)
+class HeldRecords:
+    """Records that hold these; `reports` are by submission id."""
+
+    submitted: Fact[tuple[Submission, ...]] = NO_SUBMISSIONS
+    signed: Fact[tuple[SignOff, ...]] = NO_SIGNOFFS
+    reports: Mapping[str, bytes] = field(default_factory=dict)
+
+    def signoffs(self, gate: str) -> Fact[tuple[SignOff, ...]]:
+        return self.signed
+
+    def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
+        return self.submitted
+
+    def report(self, submission: Submission) -> Fact[bytes]:
+        if submission.id not in self.reports:
+            return Unknown("the report's object is gone")
+        return Known(self.reports[submission.id], "test", NOW)
+
+
+@dataclass(frozen=True)
+class HeldTree:
+    """A Git port of which only the upstream tree is asked."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def resolve(self, name: str) -> Commit | None:
+        raise NotImplementedError
+
+    def tree_of(self, commit: Commit) -> str:
+        raise NotImplementedError
+
+    def descends(self, commit: Commit, ancestor: Commit) -> bool:
+        raise NotImplementedError
+
+    def read(self, commit: Commit, path: str) -> bytes | None:
+        assert commit == UPSTREAM, "evidence in the tree counts as it stands on upstream"
+        return self.files.get(path)
+
+    def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
+        assert commit == UPSTREAM, "evidence in the tree counts as it stands on upstream"
+        return tuple(sorted(path for path in self.files if path.startswith(f"{folder.rstrip('/')}/")))
+
+    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
+        raise NotImplementedError
+
+    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts:
+        raise NotImplementedError
+
+
+def people(*names: str) -> Fact[frozenset[str]]:
+    return Known(frozenset(names), "test", NOW)
+
+
+def sources(*submissions: Submission, **fields: object) -> EvidenceSources:
+    """Where to look; without reports, each submission's report is the one it was built for elsewhere."""
+    reports = fields.pop("reports", {})
+    signed = fields.pop("signed", ())
+    files = fields.pop("files", {})
+    given: dict[str, object] = {
+        "git": HeldTree(files),  # type: ignore[arg-type]
+        "upstream": UPSTREAM,
+        "candidate": candidate(),
+        "records": HeldRecords(Known(submissions, "test", NOW), Known(signed, "test", NOW), reports),  # type: ignore[arg-type]
+        "members": {"security": people("sue@example.com"), "platform": people("pam@example.com")},
+        "submitters": people("ci@example.com"),
+        "now": NOW,
+        **fields,
+    }
+    return EvidenceSources(**given)  # type: ignore[arg-type]
+
+
+def read(spec: Leaf, given: EvidenceSources, *, gate: str = "security.gate") -> Reading:
+    return read_evidence(gate, spec, given)
+
+
+def reading_of(spec: Leaf, report: bytes | None, **fields: object) -> Reading:
+    """The reading of one submission of the spec's source with this report."""
+    envelope = submission(report, **{"source": getattr(spec, "source", "sast"), **fields})
+    return read(spec, sources(envelope, reports={envelope.id: report or b""}))
+
+
+def seen(reading: Reading) -> Observation:
+    """The observation, where there has to be one."""
+    assert isinstance(reading, Known), reading
+    return reading.value
+
+
+def codes(reading: Reading) -> set[str]:
+    return {finding.code for finding in seen(reading).problems}

@@ -1,0 +1,140 @@
+"""JUnit: every named test is there and passed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guard.core.model import Outcome, Unknown
+from tests.evidence_fakes import asks, codes, reading_of, seen
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def suite(*cases: str) -> bytes:
+    return f"<testsuites><testsuite name='s'>{''.join(cases)}</testsuite></testsuites>".encode()
+
+
+def case(inside: str = "", *, name: str = "AT-052", classname: str = "", more: str = "") -> str:
+    group = f"classname='{classname}'" if classname else ""
+    return f"<testcase name='{name}' {group} {more}>{inside}</testcase>"
+
+
+PROPERTY = "<properties><property name='at' value='AT-052'/></properties>"
+
+
+@pytest.mark.parametrize(
+    ("cases", "problems"),
+    [
+        pytest.param([case()], set(), id="passed"),
+        pytest.param([case("<system-out>x</system-out>")], set(), id="passed-with-output"),
+        pytest.param([case("<failure/>")], {"junit.not-passed"}, id="failure"),
+        pytest.param([case("<error/>")], {"junit.not-passed"}, id="error"),
+        pytest.param([case("<skipped/>")], {"junit.not-passed"}, id="skipped"),
+        pytest.param([case("<disabled/>")], {"junit.not-passed"}, id="disabled"),
+        pytest.param([case("<flakyFailure/>")], {"junit.not-passed"}, id="flaky"),
+        pytest.param([case("<rerunFailure/>")], {"junit.not-passed"}, id="rerun"),
+        pytest.param([case(more="status='notrun'")], {"junit.not-passed"}, id="gtest-not-run"),
+        pytest.param([case(more="result='suppressed'")], {"junit.not-passed"}, id="gtest-suppressed"),
+        pytest.param([case(more="status='run' result='completed'")], set(), id="gtest-ran"),
+        pytest.param([], {"junit.absent"}, id="no-test-at-all"),
+        pytest.param([case(name="AT-051")], {"junit.absent"}, id="other-test"),
+        pytest.param([case(name="at-052")], {"junit.absent"}, id="other-case-of-letters"),
+        pytest.param([case(), case("<failure/>")], {"junit.not-passed"}, id="passed-and-failed"),
+        pytest.param([case(PROPERTY, name="test_replay")], set(), id="by-property"),
+        pytest.param(
+            [case(PROPERTY + "<skipped/>", name="t")], {"junit.not-passed"}, id="by-property-skipped"
+        ),
+        pytest.param([case(), case("<failure/>", name="AT-051")], set(), id="another-test-failed"),
+    ],
+)
+def test_a_named_test(cases: list[str], problems: set[str]) -> None:
+    failed = int(any("failure" in one or "error" in one for one in cases))
+    reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), suite(*cases), exit_code=failed)
+    assert codes(reading) == problems
+
+
+def test_absent_is_missing_and_not_passed_is_a_failure() -> None:
+    spec = asks(kind="junit", source="at", tests=["AT-052", "AT-053"])
+    problems = seen(reading_of(spec, suite(case("<skipped/>")))).problems
+    assert [(finding.code, finding.outcome) for finding in problems] == [
+        ("junit.not-passed", Outcome.FAIL),
+        ("junit.absent", Outcome.MISSING),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        pytest.param("test_replay[[]paid]", True, id="glob-with-a-quoted-bracket"),
+        pytest.param("test_replay[paid]", True, id="the-name-itself"),
+        pytest.param("test_replay*", True, id="glob"),
+        pytest.param("billing.Webhooks.test_replay*", True, id="with-its-class"),
+        pytest.param("*.Webhooks.*", True, id="class-glob"),
+        pytest.param("test_repla", False, id="part-of-the-name"),
+    ],
+)
+def test_how_a_test_is_named(pattern: str, found: bool) -> None:
+    report = suite(case(name="test_replay[paid]", classname="billing.Webhooks"))
+    problems = codes(reading_of(asks(kind="junit", source="at", tests=[pattern]), report))
+    assert problems == (set() if found else {"junit.absent"})
+
+
+def test_suites_within_suites_and_namespaces() -> None:
+    inner = f"<testsuite>{case()}</testsuite>"
+    report = f"<testsuite xmlns='urn:x'><testsuite>{inner}</testsuite><!-- c --></testsuite>".encode()
+    assert codes(reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report)) == set()
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "cases", "problems"),
+    [
+        pytest.param(1, [case(), case("<failure/>", name="x")], set(), id="one-because-of-another-test"),
+        pytest.param(1, [case()], {"evidence.exit-code"}, id="one-and-all-green"),
+        pytest.param(2, [case(), case("<error/>", name="x")], {"evidence.exit-code"}, id="interrupted"),
+    ],
+)
+def test_the_exit_code_fits_the_report(exit_code: int, cases: list[str], problems: set[str]) -> None:
+    spec = asks(kind="junit", source="at", tests=["AT-052"])
+    assert codes(reading_of(spec, suite(*cases), exit_code=exit_code)) == problems
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<testsuite>", id="cut-off"),
+        pytest.param(b"<html/>", id="another-format"),
+        pytest.param(b"{}", id="json"),
+        pytest.param(b"<!DOCTYPE t [<!ENTITY a 'b'>]><testsuite>&a;</testsuite>", id="entities"),
+        pytest.param(b"<!DOCTYPE t SYSTEM 'file:///etc/passwd'><testsuite/>", id="outside-dtd"),
+        pytest.param(b"<?xml version='1.0' encoding='no-such'?><testsuite/>", id="unknown-encoding"),
+        pytest.param(b"<?xml version='1.0' encoding='utf-7'?><testsuite/>", id="forbidden-encoding"),
+    ],
+)
+def test_what_is_no_junit_is_unknown(report: bytes) -> None:
+    assert isinstance(reading_of(asks(kind="junit", source="at", tests=["*"]), report), Unknown)
+
+
+def test_utf_16_that_says_so_is_xml_too() -> None:
+    report = f"<?xml version='1.0' encoding='utf-16'?>{suite(case()).decode()}".encode("utf-16")
+    assert codes(reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report)) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "tests", "exit_code", "problems"),
+    [
+        pytest.param("green", ["AT-051", "AT-052", "*TestSignatures*"], 0, set(), id="green"),
+        pytest.param("mixed", ["AT-051", "AT-052"], 1, set(), id="the-named-ones-of-a-mixed-run"),
+        pytest.param("mixed", ["test_outbox_relay"], 1, {"junit.not-passed"}, id="skipped"),
+        pytest.param("mixed", ["test_migration_rollback"], 1, {"junit.not-passed"}, id="failed"),
+        pytest.param("mixed", ["test_audit"], 1, {"junit.not-passed"}, id="error-in-its-setup"),
+        pytest.param("mixed", ["AT-053"], 1, {"junit.absent"}, id="absent"),
+    ],
+)
+def test_reports_that_pytest_wrote(file: str, tests: list[str], exit_code: int, problems: set[str]) -> None:
+    report = (SAMPLES / f"pytest-{file}.xml").read_bytes()
+    reading = reading_of(asks(kind="junit", source="at", tests=tests), report, exit_code=exit_code)
+    assert codes(reading) == problems
+    assert seen(reading).summary == f"{', '.join(tests)} green"
