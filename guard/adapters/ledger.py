@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Select, Table, Text, insert, select
 
 from guard.adapters.database import PATIENCE, open_database, reading, writing
-from guard.core.canonical import canonical_bytes
+from guard.core.canonical import canonical_bytes, parse_canonical
 from guard.core.errors import LedgerError, Refused
 from guard.ports import Entry
 
@@ -236,7 +236,7 @@ def _same(row: Row[Any], kind: str, text: str) -> Entry:
 
 def _entry(fields: Mapping[Any, Any]) -> Entry:
     try:
-        body = json.loads(fields["body"])
+        body = parse_canonical(fields["body"])
     except (ValueError, TypeError, RecursionError):
         raise _broken(f"entry {fields['seq']} cannot be read") from None
     return Entry(**{**fields, "body": body})

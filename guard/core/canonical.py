@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 import rfc8785
@@ -26,6 +27,23 @@ def canonical_bytes(value: object) -> bytes:
             f"a value cannot be written as canonical JSON: {error}",
             fix="use JSON values within RFC 8785's limits",
         ) from None
+
+
+def parse_canonical(text: str | bytes) -> object:
+    """The value behind a canonical JSON text, such that its canonical text is the same again. Raises ValueError
+    or RecursionError.
+
+    RFC 8785 writes the float 1e16 with all its digits and without a point, where Python would read an integer.
+    """
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    short = len(digits) <= _SAFE_DIGITS and abs(int(digits)) < 2**53
+    return int(digits) if short else float(digits)
+
+
+_SAFE_DIGITS = 17
 
 
 def digest_of(value: object) -> str:
