@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class GuardError(Exception):
     """The world failed, and the guard could not decide. `code` is stable, `fix` says what would help."""
@@ -37,10 +39,32 @@ class GitError(GuardError):
     code = "git.failed"
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyProblem:
+    """One thing that is wrong with a policy: the key path as a person writes it ("" for the file as a whole), the
+    1-based line it stands on (0 where there is none), and what is wrong and what was expected."""
+
+    path: str
+    line: int
+    message: str
+
+
 class PolicyError(GuardError):
-    """A policy cannot be used; the message names each key path, its line and what was expected."""
+    """A policy cannot be used; the message names each key path, its line and what was expected, a line for each
+    of `problems`."""
 
     code = "policy.invalid"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str = "",
+        code: str | None = None,
+        problems: tuple[PolicyProblem, ...] = (),
+    ) -> None:
+        super().__init__(message, fix=fix, code=code)
+        self.problems = problems
 
 
 class LedgerError(GuardError):

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    Tag,
+)
 
 from guard.core.durations import Duration
 from guard.core.model import Commit, Finding, Known, Unknown
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Path = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^/\x00][^\x00]*$")]
+PATH_PATTERN = r"^[^/\x00][^\x00]*$"
+Path = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PATH_PATTERN)]
 Severity = Literal["low", "medium", "high", "critical"]
+Scalar: TypeAlias = StrictStr | StrictInt | StrictBool
+Age = Annotated[
+    Duration | None, Field(description="the age at which it no longer counts, such as `24h` or `7d`")
+]
 
 
 class Spec(BaseModel):
@@ -30,135 +45,180 @@ class Submitted(Spec):
     time of receipt.
     """
 
-    source: Name
-    max_age: Duration | None = None
+    source: Name = Field(description="the name that the report is submitted under, such as `sast`")
+    max_age: Age = None
 
 
 class Ci(Spec):
     """Real CI jobs of the candidate's commit."""
 
     kind: Literal["ci"]
-    jobs: tuple[Name, ...] = Field(min_length=1)
-    minimum: int = Field(default=1, ge=1)
-    workflow: Name | None = None
-    app_id: int | None = None
-    pipeline_source: Name | None = None
-    max_age: Duration | None = None
+    jobs: tuple[Name, ...] = Field(min_length=1, description="the jobs that must be green; globs are allowed")
+    minimum: int = Field(
+        default=1, ge=1, strict=True, description="how many green jobs each of `jobs` must match at least"
+    )
+    workflow: Name | None = Field(default=None, description="only jobs of this workflow count (GitHub)")
+    app_id: int | None = Field(
+        default=None, strict=True, description="only checks reported by this app count (GitHub)"
+    )
+    pipeline_source: Name | None = Field(
+        default=None, description="only pipelines started this way count, such as `push` (GitLab)"
+    )
+    max_age: Age = None
 
 
 class Sarif(Submitted):
     """A SARIF 2.1.0 report without an unsuppressed result at or above `fail_at`."""
 
     kind: Literal["sarif"]
-    fail_at: Severity = "high"
-    tools: tuple[Name, ...] = ()
+    fail_at: Severity = Field(
+        default="high", description="the least severity that blocks: `low`, `medium`, `high` or `critical`"
+    )
+    tools: tuple[Name, ...] = Field(
+        default=(), description="the tools that the report must hold a run of; any, where none is named"
+    )
 
 
 class Vulnerabilities(Submitted):
     """The native JSON of a dependency scanner."""
 
     kind: Literal["vulnerabilities"]
-    fail_at: Severity = "high"
-    ignore: tuple[Name, ...] = ()
+    fail_at: Severity = Field(
+        default="high", description="the least severity that blocks: `low`, `medium`, `high` or `critical`"
+    )
+    ignore: tuple[Name, ...] = Field(
+        default=(), description="identifiers of advisories that do not block, such as `CVE-2026-0001`"
+    )
 
 
 class Secrets(Submitted):
     """A gitleaks or detect-secrets report with nothing new or unverified."""
 
     kind: Literal["secrets"]
-    baseline: Path | None = None
+    baseline: Path | None = Field(
+        default=None, description="a file on upstream with the findings that are known and accepted"
+    )
 
 
 class Junit(Submitted):
     """A JUnit XML report in which every named test is present and passed; globs are allowed in names."""
 
     kind: Literal["junit"]
-    tests: tuple[Name, ...] = Field(min_length=1)
+    tests: tuple[Name, ...] = Field(
+        min_length=1,
+        description="names or globs of tests; each must match one test, and all it matches must pass",
+    )
 
 
 class Script(Submitted):
     """The exit record of a named script and, where asked, fields of its JSON report."""
 
     kind: Literal["script"]
-    script: Name
-    exit_code: int = 0
-    fields: dict[Name, str | int | bool] = Field(default_factory=dict)
+    script: Name = Field(
+        description="the script or command that must have run, such as `scripts/ci/check.sh`"
+    )
+    exit_code: int = Field(default=0, strict=True, description="the exit status that it must have ended with")
+    fields: dict[Name, Scalar] = Field(
+        default_factory=dict, description="dotted keys of its JSON report, and the value that each must have"
+    )
 
 
 class Contract(Submitted):
     """A contract report: clean, or its breaking changes are documented."""
 
     kind: Literal["contract"]
-    breaking_label: Name | None = None
-    migration_guide: Path | None = None
+    breaking_label: Name | None = Field(
+        default=None, description="the label that marks a breaking change as documented, such as `BREAKING:`"
+    )
+    migration_guide: Path | None = Field(
+        default=None, description="the file on upstream that tells users how to migrate"
+    )
 
 
 class Document(Spec):
     """A file as it stands on upstream, with a wanted status and a review date in its front matter or heading."""
 
     kind: Literal["document"]
-    path: Path
-    status: tuple[Name, ...] = ()
-    status_field: Name = "status"
-    reviewed_field: Name | None = None
-    max_age: Duration | None = None
+    path: Path = Field(description="the path of the file on upstream")
+    status: tuple[Name, ...] = Field(
+        default=(), description="the statuses that it may state; any, where none is named"
+    )
+    status_field: Name = Field(default="status", description="the field that states the status")
+    reviewed_field: Name | None = Field(
+        default=None, description="the field that states the day of the last review, as YYYY-MM-DD"
+    )
+    max_age: Age = None
 
 
 class Adrs(Spec):
     """A folder of architecture decision records, every active one accepted and signed off."""
 
     kind: Literal["adrs"]
-    path: Path
-    role: Name | None = None
-    accepted: tuple[Name, ...] = ("accepted",)
+    path: Path = Field(description="the folder of the records on upstream")
+    role: Name | None = Field(
+        default=None, description="the role that must have signed off every active record"
+    )
+    accepted: tuple[Name, ...] = Field(
+        default=("accepted",), description="the statuses of an active record that count as finished"
+    )
 
 
 class Inventory(Spec):
     """A folder of documents: how many, which must be there, none a stub."""
 
     kind: Literal["inventory"]
-    path: Path
-    minimum: int = Field(default=1, ge=1)
-    required: tuple[Name, ...] = ()
-    max_age: Duration | None = None
+    path: Path = Field(description="the folder on upstream")
+    minimum: int = Field(
+        default=1, ge=1, strict=True, description="how many documents there must be at least"
+    )
+    required: tuple[Name, ...] = Field(default=(), description="file names that must be among them")
+    max_age: Age = None
 
 
 class Register(Spec):
     """One entry of a Markdown table or YAML register on upstream, by its id."""
 
     kind: Literal["register"]
-    path: Path
-    entry: Name
-    state: tuple[Name, ...] = Field(min_length=1)
+    path: Path = Field(description="the path of the register on upstream, Markdown or YAML")
+    entry: Name = Field(description="the id of the entry, such as `A-014`")
+    state: tuple[Name, ...] = Field(min_length=1, description="the states in which the entry may be")
 
 
 class Signoff(Spec):
     """A person holding the role signed for this gate, for this commit or within `max_age`."""
 
     kind: Literal["signoff"]
-    role: Name
-    max_age: Duration | None = None
+    role: Name = Field(description="the role that the signing person must hold")
+    max_age: Age = None
 
 
 class Probe(Spec):
     """A condition asked of a running system that the operator allows."""
 
     kind: Literal["probe"]
-    probe: Literal["http", "prometheus", "alertmanager", "grafana"]
-    target: Name
-    query: str | None = None
-    expect: str | None = None
-    silenced: Literal["counts", "does-not-count"] = "counts"
-    max_age: Duration | None = None
+    probe: Literal["http", "prometheus", "alertmanager", "grafana"] = Field(
+        description="what is asked: `http`, `prometheus`, `alertmanager` or `grafana`"
+    )
+    target: Name = Field(
+        description="the name that the operator's settings give the system; never an address"
+    )
+    query: str | None = Field(default=None, description="what to ask it, in the system's own query language")
+    expect: str | None = Field(default=None, description="the answer that is wanted")
+    silenced: Literal["counts", "does-not-count"] = Field(
+        default="counts", description="whether a silenced alert still counts as firing"
+    )
+    max_age: Age = None
 
 
 class Attestation(Submitted):
     """An in-toto statement in a DSSE envelope, signed by a configured key."""
 
     kind: Literal["attestation"]
-    predicate_type: Name
-    key: Name
-    fields: dict[Name, str | int | bool] = Field(default_factory=dict)
+    predicate_type: Name = Field(description="the statement's predicate type, a URI")
+    key: Name = Field(description="the name that the operator's settings give the signing key")
+    fields: dict[Name, Scalar] = Field(
+        default_factory=dict, description="dotted keys of the predicate, and the value that each must have"
+    )
 
 
 class Approvals(Spec):
@@ -170,13 +230,17 @@ class Approvals(Spec):
 class All(Spec):
     """Every one of these; written `{ all = [...] }`."""
 
-    all: tuple[Evidence, ...] = Field(min_length=1)
+    all: tuple[Evidence, ...] = Field(
+        min_length=1, description="pieces of evidence; the gate is as bad as the worst of them"
+    )
 
 
 class AnyOf(Spec):
     """At least one of these; written `{ any = [...] }`."""
 
-    any: tuple[Evidence, ...] = Field(min_length=1)
+    any: tuple[Evidence, ...] = Field(
+        min_length=1, description="pieces of evidence; the gate is as good as the best of them"
+    )
 
 
 Leaf: TypeAlias = (
@@ -196,6 +260,11 @@ Leaf: TypeAlias = (
     | Attestation
     | Approvals
 )
+
+KINDS: dict[str, type[Spec]] = {
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(Leaf)
+}
+"""Every elementary kind by its name, in the order of `Leaf`."""
 
 
 def _tag(value: object) -> str | None:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from guard.core.durations import Duration
-from guard.core.evidence import Evidence, Name, Path, leaves
+from guard.core.durations import Duration, format_duration
+from guard.core.evidence import Evidence, Name, Path
 
 GROUPS: dict[str, str] = {
     "architecture": "Architecture & Contracts",
@@ -23,9 +23,11 @@ Group = Literal["architecture", "security", "data", "reliability", "delivery"]
 Rule = Literal["lineage", "approvals", "readiness", "incidents"]
 RULES: tuple[Rule, ...] = ("lineage", "approvals", "readiness", "incidents")
 
-GateId = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$", max_length=100)
-]
+GATE_PATTERN = r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$"
+BRANCH_PATTERN = r"^[^\s~^:?*\[\\\x00-\x1f\x7f]+$"
+ROLE_PATTERN = r"^[a-z][a-z0-9-]*$"
+
+GateId = Annotated[str, StringConstraints(pattern=GATE_PATTERN, max_length=100)]
 
 
 def _branch_name(name: str) -> str:
@@ -39,10 +41,23 @@ def _branch_name(name: str) -> str:
 
 BranchName = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\s~^:?*\[\\\x00-\x1f\x7f]+$", max_length=200),
+    StringConstraints(pattern=BRANCH_PATTERN, max_length=200),
     AfterValidator(_branch_name),
 ]
-RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)]
+RoleName = Annotated[str, StringConstraints(pattern=ROLE_PATTERN, max_length=50)]
+
+LONGEST_PERMIT = timedelta(hours=1)
+
+
+def _short_lived(span: timedelta) -> timedelta:
+    if span > LONGEST_PERMIT:
+        raise ValueError(
+            f"got {format_duration(span)!r}; expected at most {format_duration(LONGEST_PERMIT)!r}"
+        )
+    return span
+
+
+PermitTtl = Annotated[Duration, AfterValidator(_short_lived)]
 
 
 class Table(BaseModel):
@@ -54,7 +69,9 @@ class Table(BaseModel):
 class Project(Table):
     """Which repository this is, and where it lives."""
 
-    forge: Literal["gitlab", "github", "local"]
+    forge: Literal["gitlab", "github", "local"] = Field(
+        description="`gitlab`, `github`, or `local` for a bare repository with no forge in front"
+    )
     repository: Name = Field(description="the full path on the forge, such as `gpuaas/platform`")
 
 
@@ -69,22 +86,28 @@ class Lineage(Table):
 class Branch(Table):
     """One protected release branch."""
 
-    upstream: BranchName = Field(description="the branch that every fix lands on first")
+    upstream: BranchName = Field(description="the branch that every fix lands on first, such as `master`")
     promote: Path | None = Field(
         default=None, description="the script that moves the branch; without one the guard does"
     )
-    require: tuple[Rule, ...] = Field(default=RULES, min_length=1)
-    permit_ttl: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=15)
-    read_first: tuple[Path, ...] = Field(
-        default=(), description="documents to read before any promotion work"
+    require: tuple[Rule, ...] = Field(
+        default=RULES, min_length=1, description="the rules that a promotion must satisfy"
     )
-    lineage: Lineage = Lineage()
+    permit_ttl: PermitTtl = Field(
+        default=timedelta(minutes=15), description="how long a permit is valid, at most `1h`"
+    )
+    read_first: tuple[Path, ...] = Field(
+        default=(), description="documents to read before any promotion work; every refusal names them"
+    )
+    lineage: Lineage = Field(default=Lineage(), description='how strict "master first" is')
 
 
 class Role(Table):
-    """Who may approve and sign: groups or teams of the forge (`@group/sub`), or user names."""
+    """Who may approve and sign."""
 
-    members: tuple[Name, ...] = Field(min_length=1)
+    members: tuple[Name, ...] = Field(
+        min_length=1, description="groups or teams of the forge (`@group/sub`), or user names"
+    )
 
 
 Author = Literal["proposer", "author", "committer", "co-author"]
@@ -93,60 +116,97 @@ Author = Literal["proposer", "author", "committer", "co-author"]
 class ApprovalRule(Table):
     """Whose approvals a promotion needs, and who cannot give one."""
 
-    roles: tuple[RoleName, ...] = Field(default=("platform", "security"), min_length=1)
-    not_by: tuple[Author, ...] = Field(default=("proposer", "author", "committer", "co-author"))
+    roles: tuple[RoleName, ...] = Field(
+        default=("platform", "security"),
+        min_length=1,
+        description="one holder of each of these roles, all of them different people, must approve the head commit",
+    )
+    not_by: tuple[Author, ...] = Field(
+        default=("proposer", "author", "committer", "co-author"),
+        description="people with such a hand in the change cannot approve it",
+    )
 
 
 class Incidents(Table):
     """Which open incidents stop every promotion."""
 
-    labels: tuple[Name, ...] = Field(default=("SEV-1", "SEV-2"), min_length=1)
+    labels: tuple[Name, ...] = Field(
+        default=("SEV-1", "SEV-2"), min_length=1, description="labels of the incidents that stop a promotion"
+    )
     close: tuple[RoleName, ...] = Field(
         default=("platform", "security"), description="roles that may close one"
     )
 
 
 class Submissions(Table):
-    """Whose submitted reports count; nobody's, unless named here."""
+    """Whose submitted reports count."""
 
-    submitters: tuple[Name, ...] = ()
+    submitters: tuple[Name, ...] = Field(
+        default=(), description="groups or user names, as in a role; nobody's reports count unless named here"
+    )
 
 
 class When(Table):
     """The condition under which a conditional gate applies; what cannot be decided applies."""
 
-    changed: tuple[Name, ...] = ()
-    register_open: Name | None = None
-    environment: Name | None = None
+    changed: tuple[Name, ...] = Field(
+        default=(), description="globs of paths: it applies where the promotion changes one of them"
+    )
+    register_open: Name | None = Field(
+        default=None, description="the id of a register's entry: it applies while that is open"
+    )
+    environment: Name | None = Field(
+        default=None, description="an environment of the ladder: it applies to promotions out of or into it"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.changed or self.register_open or self.environment):
+            raise ValueError("no condition; expected at least one of changed, register_open, environment")
+        return self
 
 
 class Gate(Table):
     """One readiness requirement with its group and its evidence."""
 
-    id: GateId
-    group: Group
-    title: Name
-    evidence: Evidence
-    mandatory: bool = True
-    when: When | None = None
-    help: str = ""
+    id: GateId = Field(description="its stable name, such as `security.vulnerabilities`")
+    group: Group = Field(
+        description="`architecture`, `security`, `data`, `reliability` or `delivery`",
+    )
+    title: Name = Field(description="what the board shows")
+    evidence: Evidence = Field(
+        description="the evidence that it needs: a table with a `kind`, or `all`, or `any`"
+    )
+    mandatory: bool = Field(
+        default=True, strict=True, description="false makes it conditional: it applies where `when` says so"
+    )
+    when: When | None = Field(default=None, description="the condition of a gate that is not mandatory")
+    help: str = Field(default="", max_length=1000, description="a sentence on what it means")
 
     @model_validator(mode="after")
     def _condition_only_where_conditional(self) -> Self:
         if self.mandatory and self.when is not None:
-            raise ValueError("a mandatory gate takes no `when`; set mandatory = false to make it conditional")
+            raise ValueError("a mandatory gate takes no `when`; expected mandatory = false beside it")
         return self
 
 
 class Policy(Table):
     """The whole of `guard.toml`."""
 
-    version: Literal[1]
-    mode: Literal["enforce", "observe"] = "enforce"
-    project: Project
-    branches: dict[BranchName, Branch] = Field(min_length=1)
-    roles: dict[RoleName, Role] = Field(default_factory=dict)
-    approvals: ApprovalRule = ApprovalRule()
-    incidents: Incidents = Incidents()
-    evidence: Submissions = Submissions()
-    gates: tuple[Gate, ...] = ()
+    version: Literal[1] = Field(description="1, the version of this format")
+    mode: Literal["enforce", "observe"] = Field(
+        default="enforce", description="`enforce`, or `observe`: decide and comment, and block nothing"
+    )
+    project: Project = Field(description="a table [project]")
+    branches: dict[BranchName, Branch] = Field(
+        min_length=1, description='a table for each protected branch, [branches."release/platform-control"]'
+    )
+    roles: dict[RoleName, Role] = Field(
+        default_factory=dict, description="a table for each role, [roles.platform]"
+    )
+    approvals: ApprovalRule = Field(default=ApprovalRule(), description="whose approvals a promotion needs")
+    incidents: Incidents = Field(default=Incidents(), description="which open incidents stop every promotion")
+    evidence: Submissions = Field(default=Submissions(), description="whose submitted reports count")
+    gates: tuple[Gate, ...] = Field(
+        default=(), description="the readiness gates, [[gates]], in the order of the board"
+    )
