@@ -11,7 +11,9 @@ from typing import Self
 
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
+from guard.adapters.lineage.gather import gather_lineage
 from guard.core.errors import GitError
+from guard.core.facts import LineageFacts
 from guard.core.model import Commit
 
 _REF_RULES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
@@ -191,6 +193,18 @@ class GitRepo:
             for match in _CO_AUTHOR.finditer(commit.message):
                 people["co-author"] |= _emails(match["person"])
         return {kind: frozenset(found) for kind, found in people.items()}
+
+    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts:
+        """What links each commit of `target..head` to upstream, and what replaying it shows. Raises GitError."""
+        _demand_names(upstream, target, head)
+        return gather_lineage(
+            self._scratch,
+            self._objects,
+            upstream=upstream,
+            target=target,
+            head=head,
+            upstream_name=upstream_name,
+        )
 
     def _run(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
         """git in the judged repository, for refs and remote URLs alone."""

@@ -7,7 +7,8 @@ import re
 import subprocess
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO
@@ -72,11 +73,10 @@ class Objects:
             if not OBJECT_NAME.fullmatch(name):
                 raise GitError(f"{name[:80]!r} is no object name")
         pending = iter(names)
-        with self._lock:
-            while window := list(islice(pending, _WINDOW)):
-                self._ask("contents", window)
-                for name in window:
-                    yield self._answer(name, kind)
+        while window := list(islice(pending, _WINDOW)):
+            with self._asking("contents", window):
+                answers = [self._answer(name, kind) for name in window]
+            yield from answers
 
     def commits(self, names: Sequence[str]) -> Iterator[RawCommit]:
         for name, content in zip(names, self.many(names, "commit"), strict=True):
@@ -86,13 +86,12 @@ class Objects:
         """name or abbreviation → (full name, kind), where kind is also `missing` or `ambiguous`."""
         pending = iter(dict.fromkeys(names))
         found: dict[str, tuple[str, str]] = {}
-        with self._lock:
-            while window := list(islice(pending, _WINDOW)):
-                self._ask("info", window)
+        while window := list(islice(pending, _WINDOW)):
+            with self._asking("info", window):
                 for name in window:
                     words = self._line().split()
-                    full, kind = (words[0], words[1]) if len(words) > 1 else (name, "missing")
-                    found[name] = (full, kind)
+                    known = len(words) > 1
+                    found[name] = (words[0], words[1]) if known else (name, "missing")
         return found
 
     def tree(self, name: str) -> tuple[TreeEntry, ...]:
@@ -117,13 +116,22 @@ class Objects:
     def _hash(self, kind: str, content: bytes) -> str:
         return hashlib.new(self._format, _framed(kind, content), usedforsecurity=False).hexdigest()
 
-    def _ask(self, verb: str, names: Sequence[str]) -> None:
-        pipe = self._pipes()[0]
-        try:
-            pipe.write("".join(f"{verb} {name}\n" for name in names).encode("ascii"))
-            pipe.flush()
-        except OSError:
-            self._broken()
+    @contextmanager
+    def _asking(self, verb: str, names: Sequence[str]) -> Iterator[None]:
+        """Ask about a window of names and have the answers read; a process that does not answer in time is killed."""
+        with self._lock:
+            pipe, _, process = self._pipes()
+            timer = threading.Timer(TIMEOUT, process.kill)
+            timer.daemon = True
+            timer.start()
+            try:
+                pipe.write("".join(f"{verb} {name}\n" for name in names).encode("ascii"))
+                pipe.flush()
+                yield
+            except OSError:
+                self._broken()
+            finally:
+                timer.cancel()
 
     def _answer(self, name: str, kind: str) -> bytes:
         words = self._line().split()
@@ -139,27 +147,16 @@ class Objects:
             self.close()
             wrong = f"is a {words[1]}, not a {kind}" if words[1] != kind else f"is too large ({size} bytes)"
             raise GitError(f"object {name} {wrong}", code="git.object")
-        content = self._guarded(lambda pipe: pipe.read(size + 1))
+        content = self._pipes()[1].read(size + 1)
         if len(content) != size + 1:
             self._broken()
         return content[:-1]
 
     def _line(self) -> str:
-        line = self._guarded(lambda pipe: pipe.readline())
+        line = self._pipes()[1].readline()
         if not line.endswith(b"\n"):
             self._broken()
         return line.decode("ascii", "replace")
-
-    def _guarded(self, read: Callable[[IO[bytes]], bytes]) -> bytes:
-        """Read from the process, which is killed when it does not answer in time."""
-        process = self._pipes()[2]
-        timer = threading.Timer(TIMEOUT, process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            return read(self._pipes()[1])
-        finally:
-            timer.cancel()
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes], subprocess.Popen[bytes]]:
         if self._process is None:

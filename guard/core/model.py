@@ -72,7 +72,8 @@ class Finding:
     """One reason behind an outcome: what, where, how to mend it and who can.
 
     `code` is stable and dotted (`approvals.security.missing`); `who` holds role names (`security`), `author`,
-    `ci`, `operator` or `release-owner`. Texts may hold words from outside: renderers escape them.
+    `ci`, `operator` or `release-owner`. Texts may hold words from outside: renderers escape them. `detail` is what
+    a reader may want to unfold, such as a diff: several lines, bounded.
     """
 
     code: str
@@ -81,6 +82,7 @@ class Finding:
     fix: str = ""
     who: tuple[str, ...] = ()
     outcome: Outcome = Outcome.FAIL
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

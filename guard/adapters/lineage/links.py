@@ -1,0 +1,178 @@
+"""Following the claims of commit messages to commits that are on upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from guard.adapters.git_objects import Objects
+from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.history import Book, History
+from guard.core.errors import GitError
+from guard.core.model import Commit
+
+_MAX_DEPTH = 8
+"""How long a chain of picks and reverts is followed."""
+_MAX_NAMED = 5_000
+"""Commits named by messages that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a hexadecimal name in a message stands for: `commit`, or None and why not (`missing`, `ambiguous` ...)."""
+
+    commit: Commit | None
+    kind: str
+
+
+class Claimed:
+    """What the messages of the proposal's commits lead to.
+
+    Everything named, and named by what is named, is read first (`follow`); then all questions are answered
+    without git.
+    """
+
+    def __init__(self, scratch: Scratch, objects: Objects, history: History, book: Book) -> None:
+        self._scratch = scratch
+        self._objects = objects
+        self._history = history
+        self._book = book
+        self._named: dict[str, Named] = {}
+        self._upstream_side = frozenset(history.upstream_side)
+        self._placed: set[Commit] = set()
+        self._not_upstream: set[Commit] = set()
+        self._unreadable: set[Commit] = set()
+        self.by_change_id: dict[str, list[Commit]] = {}
+        for commit in history.upstream_side:
+            for change_id in book[commit].claims.change_ids:
+                self.by_change_id.setdefault(change_id, []).append(commit)
+
+    def follow(self) -> None:
+        """Read what the messages name, chains included, and ask once which of it is on upstream. Raises GitError."""
+        waiting = {name for commit in self._history.new for name in self._book[commit].claims.names}
+        self.resolve(
+            name for commit in self._history.upstream_side for name in self._book[commit].claims.reverts
+        )
+        for _ in range(_MAX_DEPTH):
+            self.resolve(waiting)
+            found = [named.commit for name in waiting if (named := self._named[name]).commit]
+            self._book.load(commit for commit in found if commit not in self._upstream_side)
+            waiting = {name for commit in found if commit for name in self._book[commit].claims.names}
+            waiting -= self._named.keys()
+            if not waiting or len(self._named) > _MAX_NAMED:
+                break
+        self._place({named.commit for named in self._named.values() if named.commit})
+
+    def resolve(self, names: Iterable[str]) -> None:
+        new = {name for name in names if name not in self._named}
+        for name, (full, kind) in self._objects.kinds(sorted(new)).items():
+            self._named[name] = Named(Commit(full) if kind == "commit" else None, kind)
+
+    def named(self, name: str) -> Named:
+        return self._named.get(name, Named(None, "missing"))
+
+    def on_upstream(self, commit: Commit) -> bool:
+        """Whether a commit that a message names is on upstream, for certain."""
+        if commit in self._upstream_side:
+            return True
+        return (
+            commit not in self._history.parents
+            and commit in self._placed
+            and commit not in self._not_upstream
+        )
+
+    def is_unreadable(self, commit: Commit) -> bool:
+        return commit in self._unreadable
+
+    def trailers(self, commit: Commit, *, depth: int = _MAX_DEPTH) -> tuple[Commit, ...]:
+        """The upstream commits that the `-x` lines lead to, through picks on other branches where need be."""
+        found: dict[Commit, None] = {}
+        for name in self._book[commit].claims.picked_from:
+            origin = self.named(name).commit
+            if origin is None or origin == commit:
+                continue
+            if self.on_upstream(origin):
+                found[origin] = None
+            elif depth:
+                found |= dict.fromkeys(self.trailers(origin, depth=depth - 1))
+        return tuple(found)
+
+    def squashed(self, commit: Commit) -> tuple[Commit, ...]:
+        """The upstream commits that a message lists as squashed into it."""
+        names = self._book[commit].claims.squashes
+        commits = (named for name in names if (named := self.named(name).commit))
+        return tuple(named for named in commits if self.on_upstream(named))
+
+    def change_ids(self, commit: Commit) -> tuple[Commit, ...]:
+        ids = self._book[commit].claims.change_ids
+        return tuple(dict.fromkeys(origin for one in ids for origin in self.by_change_id.get(one, ())[-5:]))
+
+    def origins(self, commit: Commit, *, depth: int = _MAX_DEPTH) -> tuple[Commit, ...]:
+        """The upstream commits that a commit anywhere may stand for: itself, or by its trailers or Change-Id."""
+        if self.on_upstream(commit):
+            return (commit,)
+        return tuple(dict.fromkeys((*self.trailers(commit, depth=depth), *self.change_ids(commit))))
+
+    def reverts(self, commit: Commit) -> tuple[Commit, ...]:
+        """The commits that its message says it reverts, wherever they are."""
+        found = (self.named(name).commit for name in self._book[commit].claims.reverts)
+        return tuple(reverted for reverted in found if reverted and reverted != commit)
+
+    def notes(self, commit: Commit, upstream_name: str) -> Iterator[str]:
+        """Why the `-x` lines of a message lead nowhere."""
+        claims = self._book[commit].claims
+        for name in claims.picked_from:
+            named = self.named(name)
+            if named.commit is None:
+                wrong = {"missing": "names no commit here", "ambiguous": "is ambiguous"}.get(
+                    named.kind, "is no commit"
+                )
+                yield f"its trailer's {name[:12]} {wrong}"
+            elif not self.on_upstream(named.commit):
+                yield f"its trailer names {name[:12]}, which is not on {upstream_name}"
+        for name in claims.misplaced:
+            yield f"{name[:12]} is named inside the text, not by a trailer at the message's end, so it does not count"
+
+    def unknown(self, commit: Commit) -> tuple[str, str]:
+        """What could not be decided about the `-x` lines and what would help, or two empty texts."""
+        for name in self._book[commit].claims.picked_from:
+            named = self.named(name)
+            if named.kind == "ambiguous":
+                return (
+                    f"the abbreviated {name} in its trailer fits several objects",
+                    "write the whole name: git rev-parse",
+                )
+            if named.commit is not None and self.is_unreadable(named.commit):
+                return f"the history of {name[:12]}, which its trailer names, is incomplete here", "git fetch"
+            lost = named.commit is None or not self.on_upstream(named.commit)
+            if lost and self._scratch.shallow:
+                return f"{name[:12]}, which its trailer names, may be in the part a shallow clone lacks", (
+                    "git fetch --unshallow"
+                )
+        return "", ""
+
+    def _place(self, commits: set[Commit]) -> None:
+        """Find out which of these are on upstream: all by one walk, one by one where the history has holes."""
+        self._placed = commits
+        asked = sorted(commit for commit in commits if commit not in self._history.parents)
+        if not asked:
+            return
+        try:
+            lines = "".join(f"{commit}\n" for commit in (*asked, f"^{self._history.upstream}"))
+            out = self._scratch.run("rev-list", "--stdin", stdin=lines.encode())
+            self._not_upstream = {Commit(line) for line in out.decode("ascii").split()}
+        except GitError:
+            self._place_singly(asked)
+
+    def _place_singly(self, commits: list[Commit]) -> None:
+        for commit in commits:
+            try:
+                out = self._scratch.run(
+                    "rev-list", "--max-count=1", commit, f"^{self._history.upstream}", "--"
+                )
+            except GitError:
+                self._unreadable.add(commit)
+                self._not_upstream.add(commit)
+            else:
+                if out.strip():
+                    self._not_upstream.add(commit)

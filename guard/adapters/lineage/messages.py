@@ -1,0 +1,77 @@
+"""What a commit message claims: where it was picked from, its Change-Id, what it reverts. Claims prove nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_PICKED = re.compile(r"\(cherry[- ]picked from (?:commit )?([0-9a-f]{7,64})\)", re.IGNORECASE)
+_CHANGE_ID = re.compile(r"Change-Id: (I[0-9a-f]{40})")
+_REVERTS = re.compile(r"^This reverts commit\s+([0-9a-f]{7,64})\b", re.MULTILINE)
+_REVERT_SUBJECT = re.compile(r'Revert "(.+)"(?: \(#\d+\))?')
+_SQUASHED = re.compile(r"^commit ([0-9a-f]{40}(?:[0-9a-f]{24})?)$", re.MULTILINE)
+_SQUASH_TITLE = "Squashed commit of the following:"
+_TRAILER = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9-]*\s*:(?: .*|)"  # Key: value (git interpret-trailers)
+    r"|\(cherry[- ]picked from .*\)"  # git cherry-pick -x
+    r"|# ?Conflicts:|#\t.*|#  .*"  # what git leaves of a conflict
+    r"|[ \t]+\S.*",  # a continuation of the line before, or a file under Conflicts:
+    re.IGNORECASE,
+)
+_MAX_MESSAGE = 64 * 1024
+_MAX_CLAIMS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What one message claims; the hexadecimal names are as written, so they may be short.
+
+    `picked_from` keeps the order of the lines. `reverts_subject` is the title a revert quotes, or "".
+    `misplaced` look like `-x` lines and stand where none counts.
+    """
+
+    subject: str
+    picked_from: tuple[str, ...] = ()
+    change_ids: tuple[str, ...] = ()
+    reverts: tuple[str, ...] = ()
+    reverts_subject: str = ""
+    squashes: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.picked_from, *self.reverts, *self.squashes)
+
+
+def read_claims(message: str) -> Claims:
+    """The claims of a message. Trailers count only at its very end: a whole line each, with nothing but further
+    trailers, blank lines and notes on conflicts after it, and never in the title."""
+    text = message[:_MAX_MESSAGE].strip("\n")
+    subject, _, body = text.partition("\n")
+    trailers = tuple(_trailers(body)) if len(message) <= _MAX_MESSAGE else ()
+    picked = [match[1].lower() for line in trailers if (match := _PICKED.fullmatch(line))]
+    ids = [match[1] for line in trailers if (match := _CHANGE_ID.fullmatch(line))]
+    quoted = _REVERT_SUBJECT.fullmatch(subject.strip())
+    return Claims(
+        subject=subject.strip(),
+        picked_from=_few(picked),
+        change_ids=_few(ids),
+        reverts=_few(_REVERTS.findall(body)),
+        reverts_subject=quoted[1] if quoted else "",
+        squashes=_few(_SQUASHED.findall(body)) if _SQUASH_TITLE in text else (),
+        misplaced=_few([name.lower() for name in _PICKED.findall(text) if name.lower() not in picked]),
+    )
+
+
+def _few(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))[:_MAX_CLAIMS]
+
+
+def _trailers(body: str) -> Iterator[str]:
+    """The trailer lines at the end of the body, in order."""
+    lines = [line.rstrip() for line in body.split("\n")]
+    start = len(lines)
+    while start and (not lines[start - 1] or _TRAILER.fullmatch(lines[start - 1])):
+        start -= 1
+    return iter(lines[start:])

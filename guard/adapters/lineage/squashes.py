@@ -1,0 +1,103 @@
+"""Squashes: several upstream commits in one commit of the proposal, or one upstream commit in several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.history import Book
+from guard.adapters.lineage.links import Claimed
+from guard.adapters.lineage.patches import Touched, patch_ids
+from guard.adapters.lineage.replay import Pick, Replay
+from guard.core.facts import Link
+from guard.core.model import Commit
+
+_MAX_NAMED = 30
+"""Upstream commits that a message names as the parts of one commit."""
+_MAX_GUESSED = 4
+"""The same where no message names them and the paths alone suggest them; each costs a git process."""
+_MAX_ORIGINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Squashes:
+    """A search among upstream commits (`theirs`, oldest first, no merges, none that proves a commit already)."""
+
+    scratch: Scratch
+    book: Book
+    replay: Replay
+    touched: Touched
+    claimed: Claimed
+    theirs: tuple[Commit, ...]
+
+    def find(self, unproved: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
+        """Proved squashes among commits that nothing else proves: (commit, its link). Raises GitError."""
+        singles = [commit for commit in unproved if len(self.book[commit].parents) < 2]
+        if not singles:
+            return
+        self.touched.load((*singles, *self.theirs))
+        found = dict(self._several_in_one(singles))
+        yield from found.items()
+        yield from self._one_in_several([commit for commit in singles if commit not in found])
+
+    def _several_in_one(self, singles: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
+        tries = [(commit, parts) for commit in singles for parts in self._parts(commit)]
+        starts = [self.book.base(commit) for commit, _ in tries]
+        changes = [[(self.book.base(part), self.book.tree(part)) for part in parts] for _, parts in tries]
+        for (commit, parts), outcome in zip(tries, self.replay.sequences(starts, changes), strict=True):
+            if outcome.against(self.book.tree(commit)) == "same":
+                yield commit, Link("squash", parts[-1], "same", origins=parts)
+
+    def _parts(self, commit: Commit) -> Iterator[tuple[Commit, ...]]:
+        """Sets of upstream commits that could make this one: those it names, else those that touch its paths."""
+        order = {other: i for i, other in enumerate(self.theirs)}
+        named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
+        if 1 < len(named) <= _MAX_NAMED:
+            yield tuple(sorted(named, key=lambda part: order.get(part, -1)))
+        mine = self.touched[commit]
+        within = tuple(other for other in self.theirs if self.touched[other] and self.touched[other] <= mine)
+        whole = frozenset(path for other in within for path in self.touched[other]) == mine
+        if whole and 1 < len(within) <= _MAX_GUESSED and set(within) != named:
+            yield within
+
+    def _one_in_several(self, singles: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
+        """Each run of commits on top of each other, as if it were one commit."""
+        runs = {self._as_one(run): run for run in self._runs(singles)}
+        self.touched.load(runs)
+        wanted = {self.touched[name] for name in runs} - {frozenset()}
+        candidates = [commit for commit in self.theirs if self.touched[commit] in wanted]
+        ids = patch_ids(self.scratch, (*runs, *candidates)) if candidates else {}
+        for name, run in runs.items():
+            origins = {*self._claimed_by(run)}
+            origins |= {commit for commit in candidates if name in ids and ids.get(commit) == ids[name]}
+            origin = self._proves(run, sorted(origins)[:_MAX_ORIGINS])
+            if origin is not None:
+                how = f"{len(run)} commits together are exactly {origin[:10]}"
+                yield from ((commit, Link("squash", origin, "same", how=how)) for commit in run)
+
+    def _proves(self, run: Sequence[Commit], origins: Sequence[Commit]) -> Commit | None:
+        """The first origin that, picked onto what the run starts from, gives what it ends with."""
+        start, end = self.book.base(run[0]), self.book.tree(run[-1])
+        picks = {origin: Pick(self.book.base(origin), start, self.book.tree(origin)) for origin in origins}
+        outcomes = self.replay.picks(picks.values())
+        return next((origin for origin, pick in picks.items() if outcomes[pick].against(end) == "same"), None)
+
+    def _claimed_by(self, run: Sequence[Commit]) -> Iterator[Commit]:
+        for commit in run:
+            yield from self.claimed.trailers(commit)
+            yield from self.claimed.change_ids(commit)
+
+    def _as_one(self, run: Sequence[Commit]) -> str:
+        return self.replay.commit(self.book.tree(run[-1]), self.replay.commit(self.book.base(run[0])))
+
+    def _runs(self, singles: Sequence[Commit]) -> list[list[Commit]]:
+        """Longest runs of at least two commits in which each is the parent of the next."""
+        runs: list[list[Commit]] = []
+        for commit in singles:
+            run = next((run for run in runs if self.book[commit].parents == (run[-1],)), None)
+            if run is None:
+                runs.append([commit])
+            else:
+                run.append(commit)
+        return [run for run in runs if len(run) > 1]
