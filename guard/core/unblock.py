@@ -9,26 +9,30 @@ from guard.core.model import Decision, Finding, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do. `serves` are the ids of the verdicts that it helps; `who` the roles that can do it."""
+    """One thing to do. `who` are the roles that can do it, `serves` the ids of the verdicts that it helps, and
+    `findings` the reasons for it, each said once."""
 
     text: str
     who: tuple[str, ...]
     serves: tuple[str, ...]
-    codes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
 
 def unblock_plan(decision: Decision) -> tuple[Action, ...]:
     """The actions of all blockers, the same fix by the same people named once, in the order of the board."""
-    merged: dict[tuple[str, tuple[str, ...]], tuple[list[str], list[str]]] = {}
+    merged: dict[tuple[str, tuple[str, ...]], tuple[dict[str, None], dict[Finding, None]]] = {}
     for verdict in decision.blockers:
         for finding in _blocking(verdict):
             key = (finding.fix or finding.message, finding.who)
-            serves, codes = merged.setdefault(key, ([], []))
-            serves.append(verdict.id)
-            codes.append(finding.code)
+            serves, findings = merged.setdefault(key, ({}, {}))
+            serves[verdict.id] = None
+            findings[finding] = None
     return tuple(
-        Action(text, who, tuple(dict.fromkeys(serves)), tuple(dict.fromkeys(codes)))
-        for (text, who), (serves, codes) in merged.items()
+        Action(text, who, tuple(serves), tuple(findings)) for (text, who), (serves, findings) in merged.items()
     )
 
 

@@ -68,6 +68,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "where": finding.where or None,
         "fix": finding.fix or None,
         "who": list(finding.who),
+        "detail": finding.detail or None,
     }
 
 
@@ -97,6 +98,7 @@ def decision_schema() -> dict[str, Any]:
         where=_MAYBE,
         fix=_MAYBE,
         who=_STRINGS,
+        detail=_MAYBE,
     )
     verdict = _closed(
         id={"type": "string"},

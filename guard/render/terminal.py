@@ -6,13 +6,15 @@ import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 
-from guard.core.model import Decision, Outcome
+from guard.core.model import Decision
 from guard.core.unblock import Action, unblock_plan
 from guard.render import board
 from guard.render.safe import plain
 
 WIDTH = 80
 STATUS_COLUMN = 52
+DETAIL_LINES = 24
+REASONS = 5
 _COLOURS = {True: "\x1b[32m", False: "\x1b[31m"}
 
 
@@ -28,7 +30,7 @@ def render_text(decision: Decision, *, colour: bool = False) -> str:
     ]
     plan = unblock_plan(decision)
     if plan:
-        lines += ["", "What blocks it, and what would unblock it:", *_plan(plan, decision)]
+        lines += ["", "What blocks it, and what would unblock it:", *_plan(plan)]
     return "\n".join(lines) + "\n"
 
 
@@ -82,24 +84,19 @@ def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:
         yield f"(stands until {_moment(decision.next_change_at)}, when evidence expires)"
 
 
-def _plan(plan: tuple[Action, ...], decision: Decision) -> Iterator[str]:
-    reasons = {
-        finding.code: finding
-        for verdict in decision.blockers
-        for finding in verdict.findings
-        if finding.outcome is not Outcome.PASS
-    }
+def _plan(plan: tuple[Action, ...]) -> Iterator[str]:
     for number, action in enumerate(plan, 1):
         lead = f"{number:>3}. "
-        shown = [reasons[code] for code in action.codes if code in reasons]
-        for finding in shown[:1]:
+        for finding in action.findings[:REASONS]:
             where = f" ({plain(finding.where)})" if finding.where else ""
             yield from _wrap(f"{finding.code}: {plain(finding.message)}{where}", indent=lead, hang="     ")
+            yield from (f"     | {plain(row, limit=200)}" for row in finding.detail.splitlines()[:DETAIL_LINES])
+            lead = "     "
+        if len(action.findings) > REASONS:
+            yield f"     and {len(action.findings) - REASONS} more for the same reason"
         if len(action.serves) > 1:
             yield from _wrap(f"also for {', '.join(action.serves[1:])}", indent="     ", hang="     ")
-        if not shown:
-            yield from _wrap(plain(action.text), indent=lead, hang="     ")
-        elif action.text != shown[0].message:
+        if action.text not in {finding.message for finding in action.findings}:
             yield from _wrap(f"fix: {plain(action.text)}", indent="     ", hang="     ")
         if action.who:
             yield f"     who: {', '.join(map(plain, action.who))}"
