@@ -30,8 +30,9 @@ def run_on_node(node: str, command: str) -> str:
 HOTFIX = "# Health\n\n`GET /healthz` answers 200 while the ledger can be read.\n"
 
 
-def tell(stage: Stage) -> None:
-    """The whole story. Raises DemoFailed at the first step that did not do what it claims."""
+def tell(stage: Stage) -> str:
+    """The whole story; how the promoted candidate was decided. Raises DemoFailed at the first step that did not
+    do what it claims."""
     _guard_the_branch(stage)
     _go_round_it(stage)
     _hotfix_without_master(stage)
@@ -39,7 +40,7 @@ def tell(stage: Stage) -> None:
     candidate = _candidate_with_a_flaw(stage)
     candidate = _supply_what_is_missing(stage, candidate)
     _promote(stage, candidate)
-    _afterwards(stage, candidate)
+    return _afterwards(stage, candidate)
 
 
 def _guard_the_branch(stage: Stage) -> None:
@@ -162,7 +163,7 @@ def _promote(stage: Stage, candidate: str) -> None:
     stage.show(*promote(), cwd="dev", says=["nothing to promote"])
 
 
-def _afterwards(stage: Stage, candidate: str) -> None:
+def _afterwards(stage: Stage, candidate: str) -> str:
     stage.heading("Afterwards: the audit, and the spent permit tried again")
     stage.show("guard", "audit", "verify", "--server", "platform.git", cwd=".")
     permit = (stage.folder / "permit").read_text(encoding="utf-8").strip()
@@ -182,6 +183,14 @@ def _afterwards(stage: Stage, candidate: str) -> None:
     stage.claim(
         "an administrator who forces the branch back does not bring a spent permit to life", holds=True
     )
+    log = ("guard", "audit", "log", "--kind", "decision.recorded", "--limit", "1", "--format", "json")
+    entry = json.loads(stage.must(*log, "--server", "platform.git", cwd="."))
+    decision = entry["body"]["decision"]
+    stage.claim(
+        "the ledger holds the decision that moved the branch to where it stands",
+        decision["candidate"]["new"] == candidate == world.head_of_release(stage),
+    )
+    return f"{BRANCH} was promoted to {candidate}\nDECISION: {decision['decision']}"
 
 
 def run_the_tools(stage: Stage, *, scan_status: int) -> None:
