@@ -11,17 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guard.core.claims import ProposalOpened
 from guard.core.errors import GitError, SettingsError, UsageError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
 from guard.journeys.gather import EvidenceReader, Range, Sources, gather_and_decide
+from guard.journeys.statements import Sender, send
 from guard.ports import Clock, Git, Ledger, Records
 from guard.settings import ServerHome, find_home
 
 if TYPE_CHECKING:
     from guard.adapters.ledger import SqliteLedger
     from guard.adapters.local import LocalForge
+    from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
 
 
@@ -58,6 +61,25 @@ def local_forge(home: ServerHome, ledger: Ledger) -> LocalForge:
     from guard.adapters.local import LocalForge
 
     return LocalForge(home.settings.git_dir, ledger=ledger, groups=home.settings.groups, clock=system_clock())
+
+
+def receive(home: ServerHome, ledger: Ledger, updates: Sequence[Update]) -> None:
+    """Check a push's updates of the guard's own refs and record its statements; for pre-receive, in git's
+    quarantine. Raises Refused with every reason, or the error that kept them from being recorded."""
+    from guard.adapters.parcels import BareRepo
+    from guard.adapters.signers import read_allowed_signers
+    from guard.journeys.receiving import Counter, refusal
+    from guard.journeys.receiving import receive as receive_statements
+
+    counter = Counter(
+        repository=home.settings.repository,
+        signers=read_allowed_signers(home.allowed_signers),
+        inbox=BareRepo(home.settings.git_dir, quarantine=True),
+        ledger=ledger,
+    )
+    refused = refusal(receive_statements(updates, counter, now=system_clock().now()))
+    if refused is not None:
+        raise refused
 
 
 def open_ledger(home: ServerHome) -> SqliteLedger:
@@ -157,6 +179,37 @@ class Desk:
             new_id=lambda: secrets.token_urlsafe(18),
             tell=tell,
         )
+
+    def workshop(self, branch: str) -> Workshop:
+        """What `guard promote --prepare` makes a proposal into the branch with."""
+        from guard.adapters.merging import commit_merge, merge_trees
+        from guard.adapters.promote_script import fetch_commit
+        from guard.journeys.prepare import Workshop
+
+        def merge(ours: Commit, theirs: Commit) -> tuple[str, tuple[str, ...]]:
+            for commit in (ours, theirs):
+                fetch_commit(self.clone, self.remote, commit, branch=branch)
+            return merge_trees(self.clone, ours, theirs)
+
+        def propose(head: Commit, title: str) -> str:
+            fetch_commit(self.clone, self.remote, head, branch=branch)
+            claim = ProposalOpened(branch, f"promote-{head[:12]}", head, title)
+            send(claim, self._sender(), now=self.sources.clock.now(), nonce=secrets.token_hex(16))
+            return claim.proposal
+
+        return Workshop(
+            merge=merge,
+            commit=lambda tree, parents, message: commit_merge(self.clone, tree, parents, message),
+            propose=propose,
+        )
+
+    def _sender(self) -> Sender:
+        from guard.adapters.outbox import GitOutbox
+        from guard.adapters.ssh_keys import load_signer
+
+        outbox = GitOutbox(self.clone, self.remote)
+        signer = load_signer(None, environment=os.environ, config=outbox.config)
+        return Sender(self.repository, self.asker, signer, outbox)
 
     def _move(self, move: Move, *, stdout: int | None) -> int:
         from guard.adapters.promote_script import permit_environment, push, run_script

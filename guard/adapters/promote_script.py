@@ -15,7 +15,7 @@ from guard.core.errors import GitError, GuardError, UsageError
 PATIENCE = 60
 """Seconds that a question to a remote may take, and that an interrupted script gets to end by itself."""
 
-_STEERING = frozenset(
+STEERING = frozenset(
     {
         "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE",
         "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
@@ -36,7 +36,7 @@ def permit_environment(
     if not count.isdecimal():
         raise UsageError(f"GIT_CONFIG_COUNT is {count!r}, which is no number", fix="unset GIT_CONFIG_COUNT")
     return {
-        **{name: value for name, value in base.items() if name not in _STEERING},
+        **{name: value for name, value in base.items() if name not in STEERING},
         "GUARD_PERMIT": token,
         "GUARD_OLD": old,
         "GUARD_NEW": new,
