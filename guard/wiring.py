@@ -48,6 +48,17 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
     return Sources(git, forge, evidence_reader(git, forge, clock), clock, _bootstrap(bootstrap))
 
 
+def origin_url(repo: Path) -> str | None:
+    """The URL of the clone's remote `origin`; None where there is no repository, or none that has one."""
+    from guard.adapters.git import GitRepo
+
+    try:
+        with GitRepo(repo) as git:
+            return git.remote_url("origin")
+    except GitError:
+        return None
+
+
 def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
     """The facts of a guarded bare repository: its refs, its ledger's statements, its submitted reports."""
     from guard.adapters.git import GitRepo

@@ -35,5 +35,5 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _PATTERN.pattern, "examples": ["15m", "24h", "7d"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN.pattern}$", "examples": ["15m", "24h", "7d"]}),
 ]
