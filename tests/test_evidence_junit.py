@@ -137,4 +137,17 @@ def test_reports_that_pytest_wrote(file: str, tests: list[str], exit_code: int, 
     report = (SAMPLES / f"pytest-{file}.xml").read_bytes()
     reading = reading_of(asks(kind="junit", source="at", tests=tests), report, exit_code=exit_code)
     assert codes(reading) == problems
-    assert seen(reading).summary == f"{', '.join(tests)} green"
+
+
+@pytest.mark.parametrize(
+    ("tests", "summary"),
+    [
+        pytest.param(["AT-051", "AT-052"], "AT-051, AT-052 green", id="names"),
+        pytest.param(["*AT[-_]052*"], "AT-052 green", id="glob"),
+        pytest.param(["*migration*rollback*"], "migration rollback green", id="words"),
+        pytest.param(["*"], "all green", id="everything"),
+        pytest.param([f"t{n}" for n in range(6)], "6 named tests green", id="many"),
+    ],
+)
+def test_the_line_of_the_board(tests: list[str], summary: str) -> None:
+    assert seen(reading_of(asks(kind="junit", source="at", tests=tests), suite(case()))).summary == summary

@@ -130,7 +130,7 @@ def test_one_piece_of_evidence(
 
 def test_stale_says_since_when_and_who_renews() -> None:
     judged = judge(AGED, seen(dated=NOW - 8 * DAY))
-    assert judged.findings[0].message == "this is of 2026-04-23 12:00 UTC and may be no older than 1w"
+    assert judged.findings[0].message == "test: of 2026-04-23 12:00 UTC, and may be no older than 1w"
     assert judged.findings[0].who == ("ci",)
     assert judge({**SIGNOFF, "max_age": "1d"}, seen(dated=NOW - DAY, subject=None)).findings[0].who == (
         "security",

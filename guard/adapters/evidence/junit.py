@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -58,13 +59,24 @@ def read_junit(gate_id: str, spec: Junit, sources: EvidenceSources) -> Reading:
     again = f"{add_command(spec.source, envelope.subject)} REPORT"
     problems = tuple(finding for pattern in spec.tests for finding in _problems(spec, pattern, cases, again))
     observation = Observation(
-        summary=f"{', '.join(spec.tests) if len(spec.tests) <= NAMED else f'{len(spec.tests)} named tests'} green",
+        summary=_summary(spec),
         problems=problems + exit_problems(envelope, explained=any(not case.passed for case in cases)),
         subject=envelope.subject,
         dated=envelope.received_at,
         digest=envelope.digest,
     )
     return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+
+
+def _summary(spec: Junit) -> str:
+    """`AT-052, AT-053 green`; a glob is shown by the words in it."""
+    if len(spec.tests) > NAMED:
+        return f"{len(spec.tests)} named tests green"
+    words = (
+        re.sub(r"\[([^]])[^]]*\]", r"\1", pattern).replace("*", " ").replace("?", " ")
+        for pattern in spec.tests
+    )
+    return f"{', '.join(' '.join(word.split()) or 'all' for word in words)} green"
 
 
 def _problems(spec: Junit, pattern: str, cases: tuple[Case, ...], again: str) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ class Received:
 
 def add_command(source: str, commit: Commit) -> str:
     """The command that submits a report of this source for this commit."""
-    return f"guard evidence add --source {shlex.quote(source)} --head {commit}"
+    return f"guard evidence add --source {shlex.quote(source)} --commit {commit}"
 
 
 def receive(spec: Submitted, sources: EvidenceSources) -> Received | Absent | Unknown:

@@ -25,7 +25,7 @@ from guard.core.evidence import (
     Signoff,
     Submitted,
 )
-from guard.core.model import Candidate, Finding, Outcome, Unknown, Verdict, blocked, worst
+from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, blocked, worst
 from guard.core.policy import GROUPS, Gate
 
 SKEW = timedelta(minutes=5)
@@ -193,7 +193,7 @@ def _judge_reading(spec: Leaf, key: str, case: _Case) -> _Judged:
         return _with(Finding("evidence.missing", reading.why, key, reading.fix, reading.who, Outcome.MISSING))
     seen = reading.value
     digests = (seen.digest,) if seen.digest else ()
-    findings = (*seen.problems, *_subject(spec, key, seen, case), *_age(spec, key, seen, case))
+    findings = (*seen.problems, *_subject(spec, key, reading, case), *_age(spec, key, reading, case))
     if findings:
         outcome = worst(finding.outcome for finding in findings)
         outcome = (
@@ -209,41 +209,58 @@ def _with(finding: Finding) -> _Judged:
     return _Judged(finding.outcome, (finding,))
 
 
-def _subject(spec: Leaf, key: str, seen: Observation, case: _Case) -> tuple[Finding, ...]:
+def _subject(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> tuple[Finding, ...]:
     """Evidence about another commit says nothing about this one; a dated sign-off may have been given before it."""
-    new = case.candidate.new
-    if seen.subject == new or (isinstance(spec, Signoff) and spec.max_age is not None):
+    new, subject = case.candidate.new, reading.value.subject
+    if subject == new or (isinstance(spec, Signoff) and spec.max_age is not None):
         return ()
-    if seen.subject is None:
+    if subject is None:
         if not isinstance(spec, COMMIT_BOUND):
             return ()
-        message = f"it is not known which commit this is about, and it has to be {new[:10]}"
+        message = f"{reading.source}: it is not known which commit it is about, and it has to be {new[:10]}"
         return (Finding("evidence.subject", message, where=key, who=("ci",), outcome=Outcome.ERROR),)
-    message = f"this is about {seen.subject[:10]}, not about {new[:10]}"
+    message = f"{reading.source}: it is about {subject[:10]}, not about {new[:10]}"
     fix = f"make it anew for {new}"
-    return (Finding("evidence.other-commit", message, key, fix, ("ci",), Outcome.MISSING),)
+    return (Finding("evidence.other-commit", message, key, fix, _renewers(spec), Outcome.MISSING),)
 
 
-def _age(spec: Leaf, key: str, seen: Observation, case: _Case) -> tuple[Finding, ...]:
+def _age(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> tuple[Finding, ...]:
+    seen = reading.value
     limit = _limit(spec, seen, case)
     if seen.dated is not None and seen.dated - case.now > SKEW:
-        message = f"this is dated {seen.dated:%Y-%m-%d %H:%M} UTC, which is in the future"
+        message = f"{reading.source}: dated {seen.dated:%Y-%m-%d %H:%M} UTC, which is in the future"
         fix = "correct the date, or the clock that wrote it"
         return (Finding("evidence.future", message, key, fix, ("author", "operator"), Outcome.ERROR),)
     if limit is None:
         return ()
     if seen.dated is None:
-        message = f"this bears no date, and may be no older than {format_duration(limit)}"
+        if seen.problems:  # which say already why there is no date
+            return ()
+        message = f"{reading.source}: it bears no date, and may be no older than {format_duration(limit)}"
         fix = "give it a date; for a document, name the policy's reviewed_field and write it there"
-        return (
-            (Finding("evidence.undated", message, key, fix, ("author",), Outcome.ERROR),)
-            if not seen.problems
-            else ()
-        )
+        return (Finding("evidence.undated", message, key, fix, ("author",), Outcome.ERROR),)
     if case.now - seen.dated < limit:
         return ()
-    message = f"this is of {seen.dated:%Y-%m-%d %H:%M} UTC and may be no older than {format_duration(limit)}"
-    return (Finding("evidence.stale", message, key, "make it anew", _renewers(spec), Outcome.STALE),)
+    old = f"of {seen.dated:%Y-%m-%d %H:%M} UTC, and may be no older than {format_duration(limit)}"
+    return (
+        Finding(
+            "evidence.stale",
+            f"{reading.source}: {old}",
+            key,
+            _anew(spec, case),
+            _renewers(spec),
+            Outcome.STALE,
+        ),
+    )
+
+
+def _anew(spec: Leaf, case: _Case) -> str:
+    """How this sort of evidence is renewed."""
+    if isinstance(spec, Submitted):
+        return f"run it again for {case.candidate.new} and submit the report as {spec.source}"
+    if isinstance(spec, Signoff):
+        return f"ask a {spec.role} owner to sign off again: guard signoff"
+    return "review it again, write the new date into it, and land it on upstream"
 
 
 def _limit(spec: Leaf, seen: Observation, case: _Case) -> timedelta | None:
