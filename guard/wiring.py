@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from guard.adapters.local import LocalForge
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
+    from guard.journeys.receiving import Update
+    from guard.journeys.statements import Sender
 
 
 class SystemClock:
@@ -91,6 +93,21 @@ def receive(home: ServerHome, ledger: Ledger, updates: Sequence[Update]) -> None
     refused = refusal(receive_statements(updates, counter, now=system_clock().now()))
     if refused is not None:
         raise refused
+
+
+def clone_sender(clone: Path, remote: str, *, repository: str, by: str | None, key: str | None) -> Sender:
+    """What a person sends statements with: their name, their key and their clone. Raises UsageError where one is
+    not known."""
+    from guard.adapters.outbox import GitOutbox
+    from guard.adapters.ssh_keys import load_signer
+    from guard.journeys.statements import Sender
+
+    outbox = GitOutbox(clone, remote)
+    name = by or outbox.config("user.email")
+    if not name:
+        raise UsageError("nobody is known to sign as", fix="name yourself: --as ann@example.com", code="usage.as")
+    signer = load_signer(key, environment=os.environ, config=outbox.config)
+    return Sender(repository, name, signer, outbox)
 
 
 def open_ledger(home: ServerHome) -> SqliteLedger:

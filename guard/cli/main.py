@@ -16,6 +16,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
     "readiness": ("guard.cli.check:readiness", "Show only the readiness gates."),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
+    "approve": ("guard.cli.statements:approve", "Approve the promotion of one commit."),
+    "withdraw": ("guard.cli.statements:withdraw", "Withdraw your approval of a commit."),
+    "signoff": ("guard.cli.statements:signoff", "Sign off one readiness gate."),
+    "propose": ("guard.cli.statements:propose", "Propose a commit for promotion, or close a proposal."),
+    "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
+    "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
     "install": ("guard.cli.install:install", "Install the hooks in a clone, or on a server's bare repository."),
     "uninstall": ("guard.cli.install:uninstall", "Take the hooks away and put back what stood there."),
     "hook": ("guard.cli.hook:hook", ""),  # git's hooks call it; people have no use for it, so it is not listed

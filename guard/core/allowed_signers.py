@@ -61,9 +61,11 @@ class AllowedSigners:
         """
         named = [one for one in self.signers if match_list(principal, one.principals)]
         if not named:
+            passed_over = "".join(f"; line {line} is ignored: {why}" for line, why in self.ignored[:3])
             raise SignerError(
                 f"nobody called {_shown(principal)} may sign here",
-                fix="have the operator add that name and key to allowed_signers, or sign with --as YOUR-NAME",
+                fix="have the operator add that name and key to allowed_signers, or sign with --as YOUR-NAME"
+                + passed_over,
             )
         reasons = [_why_not(one, key, namespace, now) for one in named]
         for one, why in zip(named, reasons, strict=True):

@@ -227,6 +227,15 @@ def _incidents(policy: Policy, members: Members, sources: Sources) -> Fact[tuple
     )
 
 
+def open_incidents(sources: Sources, branch: str) -> Fact[tuple[Incident, ...]]:
+    """The incidents that stop promotions of the branch, by the labels and closers of its policy."""
+    policy = read_policy(sources, resolve(sources.git, branch, "--target"), branch)
+    if isinstance(policy, Unknown):
+        return policy
+    table = policy.value.policy
+    return _incidents(table, _members(table, sources.forge), sources)
+
+
 def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[frozenset[str]]:
     people: frozenset[str] = frozenset()
     for role in roles:

@@ -1,0 +1,160 @@
+"""The forge of a self-hosted bare repository: proposals are refs, people and tools speak in signed statements.
+
+Every statement was checked when it was received and stands in the ledger; the reports are blobs beside the
+statements in the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from guard.adapters.parcels import BareRepo
+from guard.core.canonical import digest_of_bytes
+from guard.core.claims import ProposalOpened
+from guard.core.errors import GuardError
+from guard.core.facts import Approval, Incident, Proposal, SignOff, Submission
+from guard.core.model import Commit, Fact, Known, Unknown
+from guard.core.standing import (
+    Received,
+    latest_proposals,
+    open_incidents,
+    received_of,
+    recorded_signoffs,
+    recorded_submissions,
+    standing_approvals,
+)
+from guard.core.statements import PROPOSAL_REFS, STATEMENT_REFS, Statement
+from guard.ports import Clock, Ledger
+
+T = TypeVar("T")
+
+APPROVALS = ("statement.approval", "statement.approval-withdrawn")
+INCIDENTS = ("statement.incident-opened", "statement.incident-closed")
+PROPOSALS = ("statement.proposal-opened", "statement.proposal-closed")
+
+
+class LocalForge:
+    """The ports Forge and Records on a bare repository and its ledger.
+
+    `groups` are the operator's: `@group` → the principals that belong to it.
+    """
+
+    def __init__(
+        self, git_dir: Path, *, ledger: Ledger, groups: Mapping[str, tuple[str, ...]], clock: Clock
+    ) -> None:
+        self._repo = BareRepo(git_dir)
+        self._ledger = ledger
+        self._groups = groups
+        self._clock = clock
+
+    def head(self, branch: str) -> Fact[Commit | None]:
+        def read() -> Commit | None:
+            name = self._repo.ref(f"refs/heads/{branch}")
+            return Commit(name) if name is not None else None
+
+        return self._fact(f"where {branch} stands", "repository", read)
+
+    def proposals(self, target: str) -> Fact[tuple[Proposal, ...]]:
+        return self._fact(
+            f"which proposals into {target} are open", "repository", lambda: tuple(self._proposals(target))
+        )
+
+    def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
+        def read() -> tuple[Approval, ...]:
+            return standing_approvals(self._record(*APPROVALS), target=proposal.target, commit=proposal.head)
+
+        return self._fact(f"who approved {proposal.id}", "ledger", read)
+
+    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+        """A name without @ is a person. A group that the operator has not named is unknown, and so is a group
+        within a group, because groups do not nest."""
+        people: set[str] = set()
+        for name in names:
+            belonging = self._groups.get(name) if name.startswith("@") else (name,)
+            if belonging is None:
+                return Unknown(
+                    f"the server side's settings name no group {name}",
+                    fix=f'add it to [groups] in settings.toml: "{name}" = ["ann@example.com"]',
+                    who=("operator",),
+                )
+            nested = [member for member in belonging if member.startswith("@")]
+            if nested:
+                return Unknown(
+                    f"the group {name} names the group {nested[0]}, and groups do not nest",
+                    fix=f"name the people of {nested[0]} in settings.toml",
+                    who=("operator",),
+                )
+            people.update(belonging)
+        return Known(frozenset(people), "settings", self._clock.now())
+
+    def incidents(
+        self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]
+    ) -> Fact[tuple[Incident, ...]]:
+        """Where nobody knows who may close one, no closing counts."""
+        able = closers.value if isinstance(closers, Known) else frozenset[str]()
+
+        def read() -> tuple[Incident, ...]:
+            return open_incidents(self._record(*INCIDENTS), labels=labels, closers=able)
+
+        return self._fact(f"whether an incident with {' or '.join(labels)} is open", "ledger", read)
+
+    def signoffs(self, gate: str) -> Fact[tuple[SignOff, ...]]:
+        return self._fact(
+            f"who signed off {gate}",
+            "ledger",
+            lambda: recorded_signoffs(self._record("statement.signoff"), gate),
+        )
+
+    def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
+        return self._fact(
+            f"which reports of {source} were submitted",
+            "ledger",
+            lambda: recorded_submissions(self._record("statement.evidence"), source),
+        )
+
+    def report(self, submission: Submission) -> Fact[bytes]:
+        """Unknown when the report is not there any more, or is not the one that was submitted."""
+        fix, who = "submit it again: guard evidence add", ("ci", "operator")
+        if not submission.digest:
+            return Unknown(f"submission {submission.id} came without a report", fix=fix, who=who)
+        try:
+            tree = self._repo.ref(f"{STATEMENT_REFS}{submission.id.removeprefix('sha256:')}")
+            file = self._repo.files(tree).get("report") if tree else None
+            data = self._repo.read(file) if file else None
+        except GuardError as error:
+            return Unknown(
+                f"the report {submission.id} cannot be read: {error.message}", fix=error.fix or fix, who=who
+            )
+        if data is None:
+            return Unknown(f"the report {submission.id} is not in the repository any more", fix=fix, who=who)
+        if digest_of_bytes(data) != submission.digest:
+            return Unknown(f"the report {submission.id} is not the one that was submitted", fix=fix, who=who)
+        return Known(data, "repository", self._clock.now())
+
+    def _proposals(self, target: str) -> Iterator[Proposal]:
+        """The proposal refs of exactly this branch; an id has no slash, so a deeper ref is another branch's."""
+        latest = latest_proposals(self._record(*PROPOSALS), target)
+        prefix = f"{PROPOSAL_REFS}{target}/"
+        for ref, head in self._repo.refs(prefix).items():
+            name = ref.removeprefix(prefix)
+            if ref.startswith(prefix) and "/" not in name:
+                yield _proposal(name, target, Commit(head), latest.get(name))
+
+    def _record(self, *kinds: str) -> Iterator[Received]:
+        return (received_of(entry.at, entry.body) for entry in self._ledger.entries(*kinds))
+
+    def _fact(self, what: str, source: str, read: Callable[[], T]) -> Fact[T]:
+        try:
+            return Known(read(), source, self._clock.now())
+        except GuardError as error:
+            return Unknown(f"{what} cannot be read: {error.message}", fix=error.fix, who=("operator",))
+
+
+def _proposal(id: str, target: str, head: Commit, statement: Statement | None) -> Proposal:
+    """A ref that its last statement does not account for has no proposer that anybody knows."""
+    claim = statement.claim if statement else None
+    if statement is None or not isinstance(claim, ProposalOpened) or claim.head != head:
+        return Proposal(id, target, head, title="", proposer=None)
+    return Proposal(id, target, head, title=claim.title, proposer=statement.by)

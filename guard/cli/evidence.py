@@ -1,0 +1,141 @@
+"""`guard evidence add|run`: what a tool reported about one commit, submitted under a signed envelope."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+
+from guard.cli.sending import Clone, form_option, made, open_clone, print_sent, send_claim, sending
+from guard.core.errors import Refused, UsageError
+
+_REPORT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def evidence() -> None:
+    """Submit what tools report about a commit. It counts when the policy names you as a submitter."""
+
+
+@evidence.command("add")
+@click.argument("report", required=False, type=_REPORT)
+@click.option("--source", required=True, help="The source's name in the policy, such as sast.")
+@click.option("--commit", metavar="REF", required=True, help="The commit that the tool looked at.")
+@click.option("--tool", required=True, help="The tool's name.")
+@click.option("--tool-version", required=True, help="The tool's version.")
+@click.option("--exit-code", type=click.IntRange(0, 255), default=0, show_default=True, help="How it ended.")
+@click.option("--kind", default="", help="What kind of report it is, for readers.")
+@sending
+@form_option
+def add(report: Path | None, source: str, commit: str, form: str, **options: Any) -> None:
+    """Submit a report that a tool has written; without REPORT, its exit code alone.
+
+    \b
+    guard evidence add --source sast --commit HEAD --tool bandit --tool-version 1.8.0 --exit-code 1 sast.sarif
+    """
+    fields = {name: options.pop(name) for name in ("tool", "tool_version", "exit_code", "kind")}
+    data = _read(report) if report else None
+    with open_clone(**options) as clone:
+        subject = clone.commit(commit)
+        claim = _claim(data, source=source, commit=subject, command=(), **fields)
+        sent = send_claim(claim, clone.sender(), report=data)
+    print_sent(sent, f"submitted {source} for {subject[:10]}", form=form)
+
+
+@evidence.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--source", required=True, help="The source's name in the policy, such as sast.")
+@click.option("--commit", metavar="REF", default="HEAD", show_default=True, help="It must be checked out.")
+@click.option("--report", type=_REPORT, help="The file that the command writes.")
+@click.option("--tool", help="The tool's name [default: the command's first word].")
+@click.option("--tool-version", default="", help="The tool's version, where it is known.")
+@click.option("--kind", default="", help="What kind of report it is, for readers.")
+@sending
+def run(command: tuple[str, ...], source: str, commit: str, report: Path | None, **options: Any) -> int:
+    """Run a tool on the checked-out commit and submit how it ended and what it reported, good or bad.
+
+    Its output passes through, and its exit status is this command's. Nothing is run while tracked files differ from
+    the commit, and a report that the command did not write itself is not submitted.
+
+    \b
+    guard evidence run --source acceptance --report out/junit.xml -- pytest --junitxml=out/junit.xml
+    """
+    fields = {name: options.pop(name) for name in ("tool", "tool_version", "kind")}
+    fields["tool"] = fields["tool"] or command[0].removeprefix("./")
+    with open_clone(**options) as clone:
+        subject = _checked_out(clone, commit)
+        fields |= {"source": source, "commit": subject, "command": command}
+        _claim(None, exit_code=0, **fields)
+        sender = clone.sender()
+        before = _stamp(report)
+        status = _status(command)
+        written = report is not None and _stamp(report) not in {None, before}
+        data = _read(report) if report and written else None
+        sent = send_claim(_claim(data, exit_code=status, **fields), sender, report=data)
+    if report and not written:
+        click.echo(f"{report} was not written by the command: only its exit status is submitted", err=True)
+    print_sent(sent, f"submitted {source} for {subject[:10]} (exit status {status})", form="text", err=True)
+    return status
+
+
+def _claim(report: bytes | None, **fields: object) -> Any:
+    from guard.core.claims import EvidenceSubmitted
+
+    digest = f"sha256:{hashlib.sha256(report).hexdigest()}" if report is not None else ""
+    return made(EvidenceSubmitted, digest=digest, **fields)
+
+
+def _checked_out(clone: Clone, name: str) -> str:
+    """The commit, which the work tree must show unchanged: a tool that looked at other files proves nothing."""
+    from guard.adapters.outbox import GitOutbox
+
+    subject = clone.commit(name)
+    if subject != clone.git.resolve("HEAD"):
+        raise Refused(
+            f"{subject[:10]} is not checked out here",
+            fix=f"git switch --detach {subject[:10]}, then run it again",
+            code="evidence.other-commit",
+        )
+    if changed := GitOutbox(clone.path, clone.remote).changed_files():
+        raise Refused(
+            f"files differ from {subject[:10]}: {', '.join(changed[:5])}",
+            fix="commit them or put them back; a report counts for exactly what was committed",
+            code="evidence.changed-files",
+        )
+    return subject
+
+
+def _status(command: tuple[str, ...]) -> int:
+    """Run it with our own input and output; its exit status as a shell gives it."""
+    try:
+        done = subprocess.run(command, check=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{command[0]} cannot be run: {error}", fix="check the command", code="usage.command"
+        ) from None
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def _stamp(report: Path | None) -> tuple[int, int, int] | None:
+    """What changes when a file is written anew; None where there is none."""
+    try:
+        found = report.stat() if report else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size) if found else None
+
+
+def _read(report: Path) -> bytes:
+    from guard.core.statements import MAX_REPORT
+
+    try:
+        with report.open("rb") as stream:
+            data = stream.read(MAX_REPORT + 1)
+    except OSError as error:
+        raise UsageError(f"{report} cannot be read: {error.strerror}", fix="check the path") from None
+    if len(data) > MAX_REPORT:
+        raise UsageError(f"{report} has more than {MAX_REPORT} bytes", fix="submit a smaller report")
+    return data

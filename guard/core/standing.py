@@ -1,0 +1,118 @@
+"""What stands after all the statements on record: approvals, open incidents, sign-offs, submissions, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from guard.core.claims import (
+    ApprovalGiven,
+    ApprovalWithdrawn,
+    EvidenceSubmitted,
+    IncidentClosed,
+    IncidentOpened,
+    ProposalClosed,
+    ProposalOpened,
+    SignedOff,
+)
+from guard.core.facts import Approval, Incident, SignOff, Submission
+from guard.core.model import Commit
+from guard.core.statements import Statement, StatementError, statement_of
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A statement as it is on record: `at` is the server's time of receipt, `digest` (`sha256:…`) its name."""
+
+    statement: Statement
+    at: datetime
+    digest: str
+
+
+def received_of(at: str, body: Mapping[str, object]) -> Received:
+    """The statement in the body of a ledger entry `statement.*`, and the entry's time. Raises StatementError."""
+    fields, digest = body.get("statement"), body.get("digest")
+    if not isinstance(fields, Mapping) or not isinstance(digest, str):
+        raise StatementError("an entry of the ledger holds no statement", fix="guard audit verify")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        raise StatementError(f"an entry of the ledger has no time: {at[:40]!r}") from None
+    return Received(statement_of(fields), moment.astimezone(UTC), digest)
+
+
+def standing_approvals(record: Iterable[Received], *, target: str, commit: Commit) -> tuple[Approval, ...]:
+    """Who says yes to this commit for this branch; of several statements by one person the last one counts."""
+    latest: dict[str, Approval | None] = {}
+    for one in record:
+        claim, by = one.statement.claim, one.statement.by
+        if not isinstance(claim, ApprovalGiven | ApprovalWithdrawn) or (claim.target, claim.commit) != (
+            target,
+            commit,
+        ):
+            continue
+        given = isinstance(claim, ApprovalGiven)
+        latest[by] = Approval(by, claim.commit, one.at, source=one.digest) if given else None
+    return tuple(approval for approval in latest.values() if approval is not None)
+
+
+def open_incidents(
+    record: Iterable[Received], *, labels: tuple[str, ...], closers: frozenset[str]
+) -> tuple[Incident, ...]:
+    """The open incidents with one of the labels; a closing counts only by one of `closers`.
+
+    Opening an incident again adds a label to it and takes none away, so that nobody can hide it behind a milder one.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for one in record:
+        claim = one.statement.claim
+        if isinstance(claim, IncidentOpened):
+            found.setdefault(claim.incident, {}).setdefault(claim.label, claim.title)
+        elif isinstance(claim, IncidentClosed) and one.statement.by in closers:
+            found.pop(claim.incident, None)
+    return tuple(
+        Incident(incident, label, title)
+        for incident, labelled in found.items()
+        for label, title in labelled.items()
+        if label in labels
+    )
+
+
+def recorded_signoffs(record: Iterable[Received], gate: str) -> tuple[SignOff, ...]:
+    """All sign-offs of the gate, in the order of their receipt."""
+    return tuple(
+        SignOff(gate, one.statement.by, one.at, claim.commit, claim.note, one.digest)
+        for one in record
+        if isinstance(claim := one.statement.claim, SignedOff) and claim.gate == gate
+    )
+
+
+def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submission, ...]:
+    """All submissions of the source, in the order of their receipt."""
+    return tuple(
+        Submission(
+            id=one.digest,
+            source=source,
+            subject=claim.commit,
+            tool=claim.tool,
+            tool_version=claim.tool_version,
+            exit_code=claim.exit_code,
+            digest=claim.digest,
+            submitter=one.statement.by,
+            received_at=one.at,
+            command=claim.command,
+        )
+        for one in record
+        if isinstance(claim := one.statement.claim, EvidenceSubmitted) and claim.source == source
+    )
+
+
+def latest_proposals(record: Iterable[Received], target: str) -> dict[str, Statement]:
+    """Proposal id → the last statement about it, opened or closed."""
+    return {
+        claim.proposal: one.statement
+        for one in record
+        if isinstance(claim := one.statement.claim, ProposalOpened | ProposalClosed)
+        and claim.target == target
+    }
