@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guard.core.policy import Policy
 
@@ -19,10 +19,12 @@ NON_ASCII = "*[! -~]*"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The policies that were found. `by_branch` holds each branch's own (invalid ones are not in it);
-    `bootstrap` is the operator's, and `named` are branches protected whatever any policy says."""
+    """The policies that were found. `by_branch` holds each branch's own valid one, `broken` the branch names that
+    an invalid one seems to protect; `bootstrap` is the operator's, and `named` are branches protected whatever any
+    policy says."""
 
     by_branch: Mapping[str, Policy]
+    broken: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default: str | None = None
     bootstrap: Policy | None = None
     named: tuple[str, ...] = ()
@@ -45,12 +47,14 @@ class Protection:
 
 def protections(found: Found) -> tuple[Protection, ...]:
     """Every protected branch, sorted: those that the default branch's policy names, those whose own policy names
-    them, the operator's. Any of these is enough, so that no branch can take another's protection away."""
+    them, the operator's. Any of these is enough, so that no branch can take another's protection away; and a policy
+    that cannot be used protects the more strictly."""
     default = found.by_branch.get(found.default or "")
-    names = {branch for branch, policy in found.by_branch.items() if branch in policy.branches}
-    names.update(
-        found.named, default.branches if default else (), found.bootstrap.branches if found.bootstrap else ()
-    )
+    claims = {branch: frozenset(policy.branches) for branch, policy in found.by_branch.items()}
+    claims.update(found.broken)
+    names = {branch for branch, claimed in claims.items() if branch in claimed}
+    names.update(claims.get(found.default or "", ()), found.named)
+    names.update(found.bootstrap.branches if found.bootstrap else ())
     return tuple(_protection(name, found, default) for name in sorted(names))
 
 

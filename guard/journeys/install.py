@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +17,7 @@ from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
 
 POLICY_PATH = "guard.toml"
+_BRANCH = re.compile(r"(?!refs/|-)[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}")
 JWKS_REF = "refs/guard/jwks"
 
 
@@ -47,10 +50,25 @@ class HookFiles:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The branches' own policies, and a line for each that is there and cannot be used."""
+    """The branches' own policies; of those that cannot be used, the branch names they seem to protect and a line
+    that says why."""
 
     by_branch: Mapping[str, Policy]
-    unusable: tuple[str, ...] = ()
+    broken: Mapping[str, frozenset[str]]
+    unusable: tuple[str, ...]
+
+    def protected(
+        self,
+        default: str | None,
+        *,
+        before: Iterable[str],
+        named: Iterable[str] = (),
+        bootstrap: Policy | None = None,
+    ) -> tuple[Protection, ...]:
+        """What all of this protects. Of the branches that were protected `before`, those stay so whose policy, or
+        the default branch's, cannot be used now: what is broken takes no protection away."""
+        kept = [branch for branch in before if branch in self.broken or default in self.broken]
+        return protections(Found(self.by_branch, self.broken, default, bootstrap, (*named, *kept)))
 
 
 def read_policies(repo: Repository, prefix: str) -> Policies:
@@ -58,6 +76,7 @@ def read_policies(repo: Repository, prefix: str) -> Policies:
     heads = repo.refs(prefix)
     texts = repo.files(tuple(heads.values()), POLICY_PATH)
     valid: dict[str, Policy] = {}
+    broken: dict[str, frozenset[str]] = {}
     unusable = []
     for ref, commit in heads.items():
         branch = ref.removeprefix(prefix)
@@ -66,14 +85,25 @@ def read_policies(repo: Repository, prefix: str) -> Policies:
         try:
             valid[branch] = parse_policy(texts[commit], where=f"{POLICY_PATH} at {branch}").policy
         except PolicyError as error:
+            broken[branch] = _claimed(texts[commit])
             unusable.append(f"{branch}: its {POLICY_PATH} cannot be used: {error.message.splitlines()[0]}")
-    return Policies(valid, tuple(unusable))
+    return Policies(valid, broken, tuple(unusable))
+
+
+def _claimed(text: bytes) -> frozenset[str]:
+    """The branch names under `branches` of a policy that is not valid; none where it is not even TOML."""
+    try:
+        table = tomllib.loads(text.decode("utf-8")).get("branches")
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(filter(_BRANCH.fullmatch, table)) if isinstance(table, dict) else frozenset()
 
 
 def compile_client(repo: Repository, remote: str) -> tuple[tuple[Protection, ...], Policies]:
     """What the remote-tracking branches protect, now. No network but for a default branch nobody recorded."""
     policies = read_policies(repo, f"refs/remotes/{remote}/")
-    return protections(Found(policies.by_branch, default=repo.default_branch(remote))), policies
+    before = compiled_branches(repo.common_dir / "guard", remote)
+    return policies.protected(repo.default_branch(remote), before=before), policies
 
 
 def install_client(repo: Repository, files: HookFiles, *, remote: str) -> list[str]:
@@ -139,6 +169,16 @@ def client_faults(repo: Repository, files: HookFiles) -> list[str]:
     if document(protected, python="")["branches"] != compiled:
         faults.append(f"the compiled policy is not that of {remote}'s branches any more")
     return faults
+
+
+def compiled_branches(folder: Path, remote: str = "") -> tuple[str, ...]:
+    """The branches that were protected so far for this remote; () where nothing was compiled, or for another."""
+    try:
+        table = json.loads((folder / "hooks.json").read_text(encoding="utf-8"))
+        named = table["branches"] if table["remote"] == remote else {}
+        return tuple(str(ref).removeprefix("refs/heads/") for ref in named)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
 
 
 def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[str, tuple[str, ...]]) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from guard.core.errors import GuardError, PolicyError, SettingsError, UsageError
-from guard.core.hookconfig import Found, Protection, document, patterns, protections
+from guard.core.hookconfig import Protection, document, patterns
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
 from guard.journeys.install import (
     JWKS_REF,
     HookFiles,
     Repository,
+    compiled_branches,
     forget_compiled,
     read_policies,
     write_compiled,
@@ -132,13 +133,10 @@ def compile_server(
         bootstrap = _checked_policy(home.bootstrap_policy if home.bootstrap_policy.exists() else None)
     except GuardError as error:
         warnings.append(f"the bootstrap policy cannot be used: {error.message.splitlines()[0]}")
-    found = Found(
-        policies.by_branch,
-        default=default_branch(repo),
-        bootstrap=bootstrap,
-        named=(*home.settings.protect, *also),
-    )
-    return protections(found), tuple(warnings)
+    named = (*home.settings.protect, *also)
+    before = compiled_branches(home.path)
+    protected = policies.protected(default_branch(repo), before=before, named=named, bootstrap=bootstrap)
+    return protected, tuple(warnings)
 
 
 def default_branch(repo: Bare) -> str | None:

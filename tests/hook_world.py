@@ -1,0 +1,131 @@
+"""A guarded bare repository and a developer's clone of it, for the stories about hooks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from guard.adapters.keys import SigningKey, ensure_signing_key
+from guard.adapters.ledger import SqliteLedger
+from guard.cli.main import status_of
+from guard.core.permit import Permit, sign
+from tests.gitrepo import Repo, clean_environment
+
+BRANCH = "release/platform-control"
+REF = f"refs/heads/{BRANCH}"
+NAME = "demo/platform"
+DOCUMENT = "doc/governance/Promotion_Policy.md"
+
+
+def policy(*, branch: str = BRANCH, mode: str = "enforce", repository: str = NAME) -> str:
+    return f"""\
+version = 1
+mode = "{mode}"
+[project]
+forge = "local"
+repository = "{repository}"
+[branches."{branch}"]
+upstream = "master"
+require = ["lineage", "approvals"]
+read_first = ["{DOCUMENT}"]
+[roles.platform]
+members = ["ann"]
+[roles.security]
+members = ["bob"]
+"""
+
+
+@contextmanager
+def clean_process(**extra: str) -> Iterator[None]:
+    """This very process without anything that steers git or the guard, for commands that are run inside it."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(clean_environment(**extra))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def guard(*arguments: str | Path) -> int:
+    """One `guard` command line in this process; its exit status."""
+    with clean_process():
+        return status_of([str(argument) for argument in arguments])
+
+
+@dataclass(frozen=True)
+class World:
+    """`old` is the release branch; `new` is master, a descendant of it; `side` is not one."""
+
+    bare: Repo
+    dev: Repo
+    old: str
+    new: str
+    side: str
+
+    @property
+    def home(self) -> Path:
+        return self.bare.path / "guard"
+
+    @property
+    def key(self) -> SigningKey:
+        return ensure_signing_key(self.home / "keys", self.home / "jwks.json")
+
+    @property
+    def ledger(self) -> SqliteLedger:
+        return SqliteLedger(self.home / "ledger.sqlite3", repository=NAME)
+
+    def head(self) -> str:
+        return self.bare.rev(REF)
+
+    def permit(self, **changed: object) -> Permit:
+        now = int(time.time())
+        digest = "sha256:" + "0" * 64
+        fields: dict[str, object] = {
+            "id": secrets.token_urlsafe(16), "repository": NAME, "ref": REF, "old": self.old, "new": self.new,
+            "tree": self.dev.git("rev-parse", f"{self.new}^{{tree}}"), "decision": digest, "policy": digest,
+            "by": "ann", "issued": now - 1, "expires": now + 600,
+        }  # fmt: skip
+        return Permit(**{**fields, **changed})  # type: ignore[arg-type]
+
+    def issue(self, permit: Permit, *, key: SigningKey | None = None) -> str:
+        """Sign the permit and put it on record as issued; its token."""
+        body = {"permit": permit.id, "ref": permit.ref, "old": permit.old, "new": permit.new}
+        self.record("permit.issued", permit, body)
+        return sign(permit, key or self.key)
+
+    def record(self, kind: str, permit: Permit, body: Mapping[str, object]) -> None:
+        self.ledger.append(kind, body, at=datetime.now(UTC), once=f"{kind}:{permit.id}")
+
+
+def build(folder: Path, *, mode: str = "enforce") -> World:
+    """A bare repository with a release branch and a master ahead of it, and a clone; no hooks yet."""
+    bare = Repo.init(folder / "platform.git", "--bare")
+    dev = bare.clone(folder / "dev")
+    dev.git("symbolic-ref", "HEAD", "refs/heads/master")
+    old = dev.commit("Start", {"guard.toml": policy(mode=mode), "app.py": "one\n"})
+    dev.git("push", "-q", "origin", "master", f"master:{BRANCH}")
+    new = dev.commit("Next", {"app.py": "two\n"})
+    dev.git("push", "-q", "origin", "master")
+    dev.git("switch", "-q", "-c", "side", old)
+    side_root = dev.git("commit-tree", "-m", "Unrelated", f"{old}^{{tree}}")
+    dev.git("switch", "-q", "master")
+    dev.git("fetch", "-q")
+    dev.git("remote", "set-head", "origin", "master")
+    return World(bare, dev, old, new, side_root)
+
+
+def guarded(folder: Path, *, mode: str = "enforce", client: bool = True) -> World:
+    """The same with the server's hooks and, unless not wanted, the client's."""
+    world = build(folder, mode=mode)
+    assert guard("install", "--server", world.bare.path) == 0
+    if client:
+        assert guard("install", "--repo", world.dev.path) == 0
+    return world
