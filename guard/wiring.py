@@ -17,7 +17,7 @@ from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
 from guard.journeys.gather import EvidenceReader, Range, Sources, gather_and_decide
-from guard.journeys.statements import Sender, send
+from guard.journeys.statements import send
 from guard.ports import Clock, Git, Ledger, Records
 from guard.settings import ServerHome, find_home
 
@@ -105,7 +105,9 @@ def clone_sender(clone: Path, remote: str, *, repository: str, by: str | None, k
     outbox = GitOutbox(clone, remote)
     name = by or outbox.config("user.email")
     if not name:
-        raise UsageError("nobody is known to sign as", fix="name yourself: --as ann@example.com", code="usage.as")
+        raise UsageError(
+            "nobody is known to sign as", fix="name yourself: --as ann@example.com", code="usage.as"
+        )
     signer = load_signer(key, environment=os.environ, config=outbox.config)
     return Sender(repository, name, signer, outbox)
 
@@ -222,7 +224,8 @@ class Desk:
         def propose(head: Commit, title: str) -> str:
             fetch_commit(self.clone, self.remote, head, branch=branch)
             claim = ProposalOpened(branch, f"promote-{head[:12]}", head, title)
-            send(claim, self._sender(), now=self.sources.clock.now(), nonce=secrets.token_hex(16))
+            sender = clone_sender(self.clone, self.remote, repository=self.repository, by=None, key=None)
+            send(claim, sender, now=self.sources.clock.now(), nonce=secrets.token_hex(16))
             return claim.proposal
 
         return Workshop(
@@ -230,14 +233,6 @@ class Desk:
             commit=lambda tree, parents, message: commit_merge(self.clone, tree, parents, message),
             propose=propose,
         )
-
-    def _sender(self) -> Sender:
-        from guard.adapters.outbox import GitOutbox
-        from guard.adapters.ssh_keys import load_signer
-
-        outbox = GitOutbox(self.clone, self.remote)
-        signer = load_signer(None, environment=os.environ, config=outbox.config)
-        return Sender(self.repository, self.asker, signer, outbox)
 
     def _move(self, move: Move, *, stdout: int | None) -> int:
         from guard.adapters.promote_script import permit_environment, push, run_script
