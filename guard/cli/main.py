@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "propose": ("guard.cli.statements:propose", "Propose a commit for promotion, or close a proposal."),
     "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
+    "init": ("guard.cli.init:init", "Write a policy with the complete catalogue of gates."),
+    "policy": ("guard.cli.policy:policy", "Check a policy file, or print the JSON Schema of one."),
     "install": ("guard.cli.install:install", "Install the hooks in a clone, or on a server's bare repository."),
     "uninstall": ("guard.cli.install:uninstall", "Take the hooks away and put back what stood there."),
     "hook": ("guard.cli.hook:hook", ""),  # git's hooks call it; people have no use for it, so it is not listed

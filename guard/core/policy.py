@@ -94,7 +94,9 @@ class Branch(Table):
         default=RULES, min_length=1, description="the rules that a promotion must satisfy"
     )
     permit_ttl: PermitTtl = Field(
-        default=timedelta(minutes=15), description="how long a permit is valid, at most `1h`"
+        default=timedelta(minutes=15),
+        description="how long a permit is valid, at most `1h`",
+        json_schema_extra={"default": "15m"},
     )
     read_first: tuple[Path, ...] = Field(
         default=(), description="documents to read before any promotion work; every refusal names them"

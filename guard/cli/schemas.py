@@ -1,0 +1,39 @@
+"""What is generated from the code and committed under docs/: `python -m guard.cli.schemas docs` (make schemas)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from guard.cli.catalogue import catalogue_page
+from guard.cli.reference import policy_reference
+from guard.core.policy_schema import policy_schema_text
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    # path below docs/: what makes its text
+    "schemas/policy.schema.json": policy_schema_text,
+    "policy-reference.md": policy_reference,
+    "catalogue.md": catalogue_page,
+}
+
+
+def generated() -> Iterator[tuple[str, str]]:
+    """Each generated file: its path below docs/, and its text."""
+    return ((name, make()) for name, make in GENERATORS.items())
+
+
+def main(arguments: list[str]) -> int:
+    """Write every generated file below the folder that is named."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m guard.cli.schemas FOLDER\n")
+        return 64
+    for name, text in generated():
+        file = Path(arguments[0], name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
