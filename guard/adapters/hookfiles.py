@@ -64,6 +64,8 @@ def remove(folder: Path, hook: str) -> str:
         ours = _our_file(folder, hook)
         if ours is None:
             return f"{hook}: not installed"
+        if ours != folder / hook and _FRAMEWORK in _content(chained):
+            return _leave_to_framework(folder / hook, ours, chained)
         if os.path.lexists(chained):
             chained.replace(ours)
             return f"{hook}: removed; the hook that stood there before is back"
@@ -71,6 +73,15 @@ def remove(folder: Path, hook: str) -> str:
     except OSError as error:
         raise _unwritable(error) from None
     return f"{hook}: removed"
+
+
+def _leave_to_framework(file: Path, ours: Path, chained: Path) -> str:
+    """pre-commit's own script stands in its place again, and must not be run by itself from behind it."""
+    ours.unlink()
+    if _content(chained) == _content(file):
+        chained.unlink()
+        return f"{file.name}: removed; pre-commit's own stays"
+    return f"{file.name}: removed; pre-commit's own stays, an older one is kept as {chained.name} and not run"
 
 
 def fault(folder: Path, hook: str) -> str | None:
