@@ -73,7 +73,7 @@ def test_what_does_not_count_is_missing(signoffs: list[SignOff], says: str) -> N
     reading = read(asks(kind="signoff", role="security"), sources(signed=tuple(signoffs)), gate=GATE)
     assert isinstance(reading, Absent)
     assert says in reading.why
-    assert reading.fix == f"guard signoff {GATE} --head {NEW}"
+    assert reading.fix == f"guard signoff {GATE} --commit {NEW}"
     assert reading.who == ("security",)
 
 
@@ -99,3 +99,9 @@ def test_whoever_leaves_takes_the_sign_off_along() -> None:
     spec = asks(kind="signoff", role="security")
     assert seen(read(spec, given, gate=GATE)).problems == ()
     assert isinstance(read(spec, replace(given, members={"security": people()}), gate=GATE), Absent)
+
+
+def test_a_sign_off_with_an_age_is_asked_for_as_of_now() -> None:
+    reading = read(asks(kind="signoff", role="security", **AGED), sources(), gate=GATE)
+    assert isinstance(reading, Absent)
+    assert reading.fix == f"guard signoff {GATE}"

@@ -63,10 +63,12 @@ def line(verdict: Verdict) -> str:
     """What the board says of one verdict: its summary when it passes, else its title and the first reason."""
     if verdict.outcome.allows:
         return verdict.summary or verdict.title
-    reason = next(
-        (finding.message for finding in verdict.findings if not finding.outcome.allows), verdict.summary
-    )
-    return f"{verdict.title}: {reason}" if reason else verdict.title
+    reasons = [finding for finding in verdict.findings if not finding.outcome.allows]
+    if not reasons:
+        return f"{verdict.title}: {verdict.summary or verdict.outcome}"
+    first, more = reasons[0], len(reasons) - 1
+    where = f"{first.where}: " if first.where and first.where != verdict.id else ""
+    return f"{verdict.title}: {where}{first.message}{f' (and {more} more)' if more else ''}"
 
 
 def incident_line(verdict: Verdict) -> str:

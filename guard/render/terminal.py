@@ -80,7 +80,7 @@ def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:
         yield f"PARTIAL: only {', '.join(decision.partial)} asked; {state}. This is no decision."
     else:
         yield f"DECISION: {_decision_word(decision, colour=colour)}"
-    if decision.next_change_at:
+    if decision.clear and decision.next_change_at:
         yield f"(stands until {_moment(decision.next_change_at)}, when evidence expires)"
 
 

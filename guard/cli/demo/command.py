@@ -52,6 +52,8 @@ def _tell(folder: Path) -> None:
     stage = Stage(folder, colour=use_colour())
     decision = tell(stage)
     click.echo(f"\n{stage.checked} claims checked in {time.monotonic() - started:.0f} s")
+    if kept:
+        click.echo(f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)")
     click.echo(decision)
 
 

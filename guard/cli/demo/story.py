@@ -119,7 +119,7 @@ def _candidate_with_a_flaw(stage: Stage) -> str:
     board = stage.show(
         *check(stage, "master"), cwd="dev", status=1, says=["DECISION: NO-GO", "approvals.security.missing"]
     )
-    stage.claim("the scanner's finding blocks", "security.vulnerabilities" in board)
+    stage.claim("the scanner's finding blocks", "sarif.result" in board)
     stage.show(*promote(), cwd="dev", status=1, says=["DECISION: NO-GO"], quiet=True)
     return candidate
 
