@@ -192,9 +192,15 @@ class Desk:
     def tools(self, ref: str, new: Commit, *, tell: Callable[[str], None], quiet: bool) -> Tools:
         """What a promotion of `ref` to `new` works with; `quiet` keeps the script's output off standard output."""
         from guard.adapters.keys import load_signing_key
-        from guard.adapters.promote_script import fetch_commit
+        from guard.adapters.promote_script import fetch_commit, remote_head
         from guard.journeys.promotion import Tools
 
+        if remote_head(self.clone, self.remote, ref) != self.sources.git.resolve(ref):
+            raise UsageError(
+                f"the remote {self.remote} is not the guarded repository {self.home.settings.git_dir}, or is behind it",
+                fix="name the remote that is: --remote NAME",
+                code="usage.remote",
+            )
         branch, key = ref.removeprefix("refs/heads/"), load_signing_key(self.home.keys, self.home.jwks)
         fetch_commit(self.clone, self.remote, new, branch=branch)
         asked = Range(self.repository, branch, ref, new)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +78,11 @@ def log(
 
     start = _moment(since, now=system_clock().now()) if since else ""
     ledger = _ledger(server, remote)
-    wanted = (
-        entry for entry in ledger.entries(*kinds, newest_first=limit is not None) if _speaks_of(entry, ref)
-    )
-    shown: Iterable[Entry] = (entry for entry in wanted if entry.at >= start)
+    speaks = _about(ledger, ref)
+    entries = ledger.entries(*kinds, newest_first=limit is not None)
+    shown: Iterable[Entry] = (entry for entry in entries if entry.at >= start and speaks(entry))
     if limit is not None:
-        newest = [entry for entry, _ in zip(shown, range(limit), strict=False)]
-        shown = reversed(newest)
+        shown = reversed(list(islice(shown, limit)))
     for entry in shown:
         click.echo(json.dumps(asdict(entry), ensure_ascii=False) if form == "json" else _line(entry))
     return 0
@@ -163,11 +162,23 @@ def _moment(text: str, *, now: datetime) -> str:
         ) from None
 
 
-def _speaks_of(entry: Entry, branch: str | None) -> bool:
+def _about(ledger: SqliteLedger, branch: str | None) -> Callable[[Entry], bool]:
+    """Which entries speak of the branch: by its name, by a statement's target, or by one of its promotions."""
     if branch is None:
-        return True
-    named = entry.body.get("ref") or entry.body.get("target")
-    return named in {branch, f"refs/heads/{branch}"}
+        return lambda entry: True
+    names = {branch, f"refs/heads/{branch}"}
+    own = [
+        e.body for e in ledger.entries("promotion.requested", "permit.issued") if e.body.get("ref") in names
+    ]
+    ids = {str(body[name]) for body in own for name in ("promotion", "permit") if name in body}
+
+    def speaks(entry: Entry) -> bool:
+        statement = entry.body.get("statement")
+        target = statement.get("target") if isinstance(statement, dict) else None
+        mine = (entry.body.get(name) in ids for name in ("promotion", "permit"))
+        return entry.body.get("ref") in names or target in names or any(mine)
+
+    return speaks
 
 
 def _line(entry: Entry) -> str:
