@@ -181,6 +181,11 @@ def test_lone_surrogates_do_not_travel_on() -> None:
     assert all(finding.message.encode("utf-8") for finding in observation.problems)
 
 
+def test_the_faults_of_very_many_runs_are_not_all_told() -> None:
+    report = b'{"version":"2.1.0","runs":[' + b"{}," * 10_000 + b"{}]}"
+    assert len(seen(reading_of(SARIF, report)).problems) == 10
+
+
 def test_a_key_that_is_there_twice_is_named() -> None:
     with pytest.raises(Unreadable, match="the key 'a' is there twice"):
         load_json(b'{"a": 1, "a": 2}', "it")

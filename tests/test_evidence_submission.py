@@ -80,14 +80,16 @@ def test_what_does_not_count_is_missing_with_the_command_that_mends_it(given: tu
     reading = read(SPEC, sources(*given))
     assert isinstance(reading, Absent)
     assert says in reading.why
-    assert f"guard evidence add --source contracts --commit {NEW}" in reading.fix
+    assert f"guard evidence run --source contracts --commit {NEW} -- check.sh" in reading.fix
     assert reading.who == ("ci",)
 
 
 def test_a_source_with_spaces_is_quoted_in_the_command() -> None:
     reading = read(asks(kind="sarif", source="my scan; rm -rf"), sources())
     assert isinstance(reading, Absent)
-    assert "--source 'my scan; rm -rf' --commit" in reading.fix
+    assert reading.fix.startswith(
+        f"guard evidence add --source 'my scan; rm -rf' --commit {NEW} --tool TOOL "
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, add_command, exit_problems, receive
-from guard.adapters.evidence.untrusted import Unreadable, bounded, shown
+from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.untrusted import Unreadable, bounded, countable, shown
 from guard.core.evidence import Junit, Observation, Reading
 from guard.core.model import Finding, Known, Outcome
 
@@ -56,16 +56,17 @@ def read_junit(gate_id: str, spec: Junit, sources: EvidenceSources) -> Reading:
         return received
     envelope = received.envelope
     cases = parse_junit(received.needed_report("JUnit report"), f"the JUnit report of {spec.source}")
-    again = f"{add_command(spec.source, envelope.subject)} REPORT"
-    problems = tuple(finding for pattern in spec.tests for finding in _problems(spec, pattern, cases, again))
+    problems = tuple(
+        finding for pattern in spec.tests for finding in _problems(spec, pattern, cases, received.again)
+    )
     observation = Observation(
         summary=_summary(spec),
-        problems=problems + exit_problems(envelope, explained=any(not case.passed for case in cases)),
+        problems=problems + exit_problems(received, explained=any(not case.passed for case in cases)),
         subject=envelope.subject,
         dated=envelope.received_at,
         digest=envelope.digest,
     )
-    return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+    return Known(observation, received.source, sources.now)
 
 
 def _summary(spec: Junit) -> str:
@@ -85,19 +86,19 @@ def _problems(spec: Junit, pattern: str, cases: tuple[Case, ...], again: str) ->
     ]
     if not found:
         message = f"{spec.source}: the test {pattern} is not in the report"
-        fix = f"write or select the test {pattern}, run it, then {again}"
+        fix = f"write or select the test {pattern}, run it, then: {again}"
         yield Finding("junit.absent", message, fix=fix, who=("author", "ci"), outcome=Outcome.MISSING)
     bad = sorted({f"{shown(case.names[-1])} {case.ended}" for case in found if not case.passed})
     if bad:
         more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         message = f"{spec.source}: {pattern} is not green: {'; '.join(bad[:NAMED])}{more}"
-        fix = f"mend {pattern} so that it runs and passes, then {again}"
+        fix = f"mend {pattern} so that it runs and passes, then: {again}"
         yield Finding("junit.not-passed", message, fix=fix, who=("author", "ci"))
 
 
 def parse_junit(data: bytes, what: str) -> tuple[Case, ...]:
     """Every test case of a JUnit report, at any depth. Raises Unreadable for what is none, and for any DTD."""
-    root = _parse_xml(bounded(data, what), what)
+    root = _parse_xml(countable(bounded(data, what), what, b"<"), what)
     if _tag(root) not in {"testsuites", "testsuite"}:
         raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(_tag(root), limit=60)}")
     return tuple(_case(element) for element in root.iter() if _tag(element) == "testcase")

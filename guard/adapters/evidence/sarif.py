@@ -7,14 +7,14 @@ from itertools import islice
 
 from guard.adapters.evidence.sarif_result import SEVERITIES, Result, at_or_above, results_of
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, add_command, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of
 from guard.core.evidence import Observation, Reading, Sarif
 from guard.core.model import Finding, Known
 
 VERSION = "2.1.0"
 NAMED = 10
-"""How many results are named one by one; the rest are counted."""
+"""How many results, and how many faults of the runs, are named one by one."""
 
 
 def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
@@ -26,19 +26,18 @@ def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
     envelope = received.envelope
     runs = sarif_runs(received.needed_report("SARIF report"), f"the SARIF report of {spec.source}")
     results = [result for run in runs for result in results_of(run)]
-    again = f"{add_command(spec.source, envelope.subject)} REPORT"
     observation = Observation(
         summary=_summary(spec, results),
         problems=(
-            *_run_problems(spec, runs, again),
+            *islice(_run_problems(spec, runs, received.again), NAMED),
             *_result_problems(spec, results),
-            *exit_problems(envelope, explained=bool(results)),
+            *exit_problems(received, explained=bool(results)),
         ),
         subject=envelope.subject,
         dated=envelope.received_at,
         digest=envelope.digest,
     )
-    return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+    return Known(observation, received.source, sources.now)
 
 
 def sarif_runs(data: bytes, what: str) -> tuple[dict[str, object], ...]:
@@ -84,7 +83,7 @@ def _result_problems(spec: Sarif, results: list[Result]) -> Iterator[Finding]:
 
 def _run_problems(spec: Sarif, runs: tuple[dict[str, object], ...], again: str) -> Iterator[Finding]:
     """Why a report without results would prove nothing: nothing ran, not to its end, or not the wanted tool."""
-    fix = f"let the scanner run to its end, then {again}"
+    fix = f"let the scanner run to its end, then: {again}"
     if not runs:
         yield Finding(
             "sarif.no-run", f"the report of {spec.source} holds no run of any tool", fix=fix, who=("ci",)

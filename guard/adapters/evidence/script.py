@@ -6,7 +6,7 @@ import shlex
 from pathlib import PurePosixPath
 
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, add_command, receive
+from guard.adapters.evidence.submission import Received, receive
 from guard.adapters.evidence.untrusted import load_json, shown, table_of
 from guard.core.evidence import Observation, Reading, Script
 from guard.core.facts import Submission
@@ -28,23 +28,24 @@ def read_script(gate_id: str, spec: Script, sources: EvidenceSources) -> Reading
     observation = Observation(
         summary=f"{PurePosixPath(spec.script).name} ended with {envelope.exit_code}",
         problems=(
-            *_command_problems(spec, envelope),
-            *_exit_problems(spec, envelope),
+            *_command_problems(spec, received),
+            *_exit_problems(spec, received),
             *_field_problems(spec, received),
         ),
         subject=envelope.subject,
         dated=envelope.received_at,
         digest=envelope.digest,
     )
-    return Known(observation, f"submission {envelope.id} by {envelope.submitter}", sources.now)
+    return Known(observation, received.source, sources.now)
 
 
-def _command_problems(spec: Script, envelope: Submission) -> tuple[Finding, ...]:
+def _command_problems(spec: Script, received: Received) -> tuple[Finding, ...]:
+    envelope = received.envelope
     if _ran(spec.script, envelope):
         return ()
     ran = shlex.join(envelope.command) or envelope.tool
     message = f"{spec.source} was to run {spec.script}, and ran {shown(ran) or 'nothing'}"
-    return (Finding("script.other-command", message, fix=_fix(spec, envelope), who=("ci",)),)
+    return (Finding("script.other-command", message, fix=received.again, who=("ci",)),)
 
 
 def _ran(script: str, envelope: Submission) -> bool:
@@ -59,11 +60,12 @@ def _ran(script: str, envelope: Submission) -> bool:
     return len(words) > 1 and PurePosixPath(words[0]).name in INTERPRETERS and words[1] == wanted
 
 
-def _exit_problems(spec: Script, envelope: Submission) -> tuple[Finding, ...]:
+def _exit_problems(spec: Script, received: Received) -> tuple[Finding, ...]:
+    envelope = received.envelope
     if envelope.exit_code == spec.exit_code:
         return ()
     message = f"{spec.script} ended with exit code {envelope.exit_code}, not {spec.exit_code}"
-    fix = f"mend what {spec.script} complains about; {_fix(spec, envelope)}"
+    fix = f"mend what {spec.script} complains about, then: {received.again}"
     return (Finding("script.exit-code", message, fix=fix, who=("author", "ci")),)
 
 
@@ -72,7 +74,7 @@ def _field_problems(spec: Script, received: Received) -> tuple[Finding, ...]:
         return ()
     what = f"the report of {spec.source}"
     report = table_of(load_json(received.needed_report("JSON report"), what), what)
-    fix = _fix(spec, received.envelope)
+    fix = f"let {spec.script} report it so, then: {received.again}"
     return tuple(
         Finding("script.field", _differs(spec, path, wanted, found), fix=fix, who=("author", "ci"))
         for path, wanted in sorted(spec.fields.items())
@@ -100,7 +102,3 @@ def _field(report: dict[str, object], path: str) -> object:
 def _same(found: object, wanted: object) -> bool:
     """Equal and of one type: JSON's true is not 1, and 0 is not false."""
     return type(found) is type(wanted) and found == wanted
-
-
-def _fix(spec: Script, envelope: Submission) -> str:
-    return f"run {spec.script} on that commit, then {add_command(spec.source, envelope.subject)} REPORT"

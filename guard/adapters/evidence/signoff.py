@@ -46,7 +46,8 @@ def _absent(gate_id: str, spec: Signoff, sources: EvidenceSources, signed: tuple
     if passed_over:
         more = f" and {len(passed_over) - 3} more" if len(passed_over) > 3 else ""
         why = f"{why} for {new[:10]}: {'; '.join(passed_over[-3:])}{more}"
-    return Absent(why, fix=f"guard signoff {gate_id} --commit {new}", who=(spec.role,))
+    alone = "" if spec.max_age else f" --commit {new}"
+    return Absent(why, fix=f"guard signoff {gate_id}{alone}", who=(spec.role,))
 
 
 def _passed_over(one: SignOff, spec: Signoff, sources: EvidenceSources) -> str:

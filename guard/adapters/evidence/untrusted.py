@@ -15,6 +15,9 @@ MAX_REPORT = 32 * 1024 * 1024
 MAX_DOCUMENT = 4 * 1024 * 1024
 """The largest document that is read, in bytes."""
 
+MAX_TABLES, MAX_VALUES = 1_000_000, 4_000_000
+"""How many opening marks and how many commas a report may hold: small values take many times their size once parsed."""
+
 SHOWN = 200
 """How many characters of a word from outside are repeated in a message."""
 
@@ -40,6 +43,13 @@ def bounded(data: bytes, what: str, *, limit: int = MAX_REPORT) -> bytes:
     return data
 
 
+def countable(data: bytes, what: str, *marks: bytes) -> bytes:
+    """The same bytes. Raises Unreadable when the marks that open a value, or commas, are more than can be kept."""
+    if sum(data.count(mark) for mark in marks) > MAX_TABLES or data.count(b",") > MAX_VALUES:
+        raise Unreadable(f"{what} holds too many values to be read", fix="submit a smaller report")
+    return data
+
+
 def decode(data: bytes, what: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises Unreadable for any other encoding and for NUL."""
     try:
@@ -55,7 +65,7 @@ def decode(data: bytes, what: str) -> str:
 
 def load_json(data: bytes, what: str) -> object:
     """A JSON value by the letter of RFC 8259. Raises Unreadable, for a repeated key too: which one would count?"""
-    text = decode(bounded(data, what), what)
+    text = decode(countable(bounded(data, what), what, b"{", b"["), what)
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:

@@ -247,19 +247,19 @@ def _age(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> tupl
             "evidence.stale",
             f"{reading.source}: {old}",
             key,
-            _anew(spec, case),
+            _anew(spec, key, case),
             _renewers(spec),
             Outcome.STALE,
         ),
     )
 
 
-def _anew(spec: Leaf, case: _Case) -> str:
+def _anew(spec: Leaf, key: str, case: _Case) -> str:
     """How this sort of evidence is renewed."""
     if isinstance(spec, Submitted):
         return f"run it again for {case.candidate.new} and submit the report as {spec.source}"
     if isinstance(spec, Signoff):
-        return f"ask a {spec.role} owner to sign off again: guard signoff"
+        return f"ask a {spec.role} owner to sign off again: guard signoff {key.partition('/')[0]}"
     return "review it again, write the new date into it, and land it on upstream"
 
 
