@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from guard.adapters.git_objects import Objects
 from guard.adapters.git_process import Scratch
@@ -19,8 +20,8 @@ from guard.core.model import Commit
 
 _MAX_CANDIDATES = 5
 """Upstream commits with one patch-id that are tried for one commit."""
-_MAX_DEPTH = 8
-"""How long a chain of reverts is followed."""
+_MAX_CLAIMS = 20
+"""Upstream commits that one commit's message is followed to."""
 _MAX_DETAILS = 50
 """Commits whose differences are shown."""
 
@@ -104,12 +105,13 @@ def _is_upstream_itself(work: _Work, merge: Commit) -> bool:
 
 def _link_by_claims(work: _Work) -> None:
     """Links that messages claim. Guesses (a revert's counterpart) are kept only when they prove the commit."""
-    guesses: list[tuple[Commit, str, Commit]] = []
-    for commit in work.unproved:
-        guesses += [(commit, "trailer", origin) for origin in work.claimed.trailers(commit)]
-        guesses += [(commit, "change-id", origin) for origin in work.claimed.change_ids(commit)]
-        guesses += [(commit, "revert", origin) for origin in _counterparts(work, commit, depth=_MAX_DEPTH)]
-        guesses += [(commit, "reapply", origin) for origin in _restored(work, commit)]
+    guesses = [
+        (commit, via, origin)
+        for commit in work.unproved
+        if commit
+        not in work.merges  # an edited merge is nobody's pick: it also drops or brings what it merges
+        for via, origin in islice(_claims_of(work, commit), _MAX_CLAIMS)
+    ]
     _try(work, guesses, keep=("trailer", "change-id"))
     for commit, via, origin in guesses:
         if via == "revert" and not work.is_proved(commit) and _files_equal(work, commit, origin):
@@ -118,20 +120,26 @@ def _link_by_claims(work: _Work) -> None:
             work.links[commit].append(Link(via, origin, "same", reverted_by=reverted_by, how=how))
 
 
-def _counterparts(work: _Work, commit: Commit, *, depth: int) -> Iterator[Commit]:
-    """What upstream did where this commit reverts something: upstream's own reverts of that one's origin."""
-    if depth == 0:
-        return
-    for reverted in work.claimed.reverts(commit):
-        for origin in (*work.claimed.origins(reverted), *_counterparts(work, reverted, depth=depth - 1)):
-            yield from work.reverts.all_of(origin)
+def _claims_of(work: _Work, commit: Commit) -> Iterator[tuple[str, Commit]]:
+    """(via, origin) for everything that a commit's message leads to."""
+    yield from (("trailer", origin) for origin in work.claimed.trailers(commit))
+    yield from (("change-id", origin) for origin in work.claimed.change_ids(commit))
+    for reverted, steps in work.claimed.reverted_chain(commit):
+        origins = work.claimed.origins(reverted)
+        if steps % 2:
+            yield from (("revert", revert) for origin in origins for revert in _again(work, origin, steps))
+        else:
+            yield from (("reapply", origin) for origin in origins)
 
 
-def _restored(work: _Work, commit: Commit) -> Iterator[Commit]:
-    """What a commit brings again that reverts a revert made here: the origins of what that one had taken back."""
-    for reverted in work.claimed.reverts(commit):
-        for restored in work.claimed.reverts(reverted):
-            yield from work.claimed.origins(restored)
+def _again(work: _Work, origin: Commit, times: int) -> Iterator[Commit]:
+    """Upstream's reverts of an origin, the reverts of their reverts, and so on up to as many times over as the
+    proposal took things back."""
+    reverts = {origin}
+    for time in range(1, times + 1):
+        reverts = {later for revert in reverts for later in work.reverts.all_of(revert)}
+        if time % 2:
+            yield from sorted(reverts)
 
 
 def _files_equal(work: _Work, commit: Commit, revert: Commit) -> bool:
@@ -166,7 +174,10 @@ def _link_by_patch_id(work: _Work) -> None:
 def _link_by_squash(work: _Work) -> None:
     proved = {link.origin for links in work.links.values() for link in links if link.pick == "same"}
     theirs = [c for c in work.history.upstream_side if len(work.book[c].parents) < 2 and c not in proved]
-    search = Squashes(work.scratch, work.book, work.replay, work.touched, work.claimed, tuple(theirs))
+    children = Counter(parent for commit in work.history.proposal for parent in work.book[commit].parents)
+    search = Squashes(
+        work.scratch, work.book, work.replay, work.touched, work.claimed, tuple(theirs), children
+    )
     for commit, link in search.find(work.unproved):
         reverts = (work.reverts.standing(origin) for origin in link.origins or (link.origin,))
         reverted_by = next((revert for revert in reverts if revert), None)

@@ -13,6 +13,8 @@ from guard.core.model import Commit
 
 _MAX_DEPTH = 8
 """How long a chain of picks and reverts is followed."""
+_MAX_CHAIN = 50
+"""Commits that one commit's chain of picks or reverts is followed through."""
 _MAX_NAMED = 5_000
 """Commits named by messages that are looked at."""
 
@@ -84,17 +86,21 @@ class Claimed:
     def is_unreadable(self, commit: Commit) -> bool:
         return commit in self._unreadable
 
-    def trailers(self, commit: Commit, *, depth: int = _MAX_DEPTH) -> tuple[Commit, ...]:
+    def trailers(self, commit: Commit) -> tuple[Commit, ...]:
         """The upstream commits that the `-x` lines lead to, through picks on other branches where need be."""
         found: dict[Commit, None] = {}
-        for name in self._book[commit].claims.picked_from:
-            origin = self.named(name).commit
-            if origin is None or origin == commit:
-                continue
-            if self.on_upstream(origin):
-                found[origin] = None
-            elif depth:
-                found |= dict.fromkeys(self.trailers(origin, depth=depth - 1))
+        seen: set[Commit] = {commit}
+        waiting = [commit]
+        while waiting and len(seen) <= _MAX_CHAIN:
+            for name in self._book[waiting.pop(0)].claims.picked_from:
+                origin = self.named(name).commit
+                if origin is None or origin in seen:
+                    continue
+                seen.add(origin)
+                if self.on_upstream(origin):
+                    found[origin] = None
+                else:
+                    waiting.append(origin)
         return tuple(found)
 
     def squashed(self, commit: Commit) -> tuple[Commit, ...]:
@@ -107,11 +113,23 @@ class Claimed:
         ids = self._book[commit].claims.change_ids
         return tuple(dict.fromkeys(origin for one in ids for origin in self.by_change_id.get(one, ())[-5:]))
 
-    def origins(self, commit: Commit, *, depth: int = _MAX_DEPTH) -> tuple[Commit, ...]:
+    def origins(self, commit: Commit) -> tuple[Commit, ...]:
         """The upstream commits that a commit anywhere may stand for: itself, or by its trailers or Change-Id."""
         if self.on_upstream(commit):
             return (commit,)
-        return tuple(dict.fromkeys((*self.trailers(commit, depth=depth), *self.change_ids(commit))))
+        return tuple(dict.fromkeys((*self.trailers(commit), *self.change_ids(commit))))
+
+    def reverted_chain(self, commit: Commit) -> Iterator[tuple[Commit, int]]:
+        """What a commit reverts, what that reverts, and so on, each with how many steps away it is, nearest first."""
+        seen: set[Commit] = {commit}
+        waiting = [(commit, 0)]
+        while waiting and len(seen) <= _MAX_CHAIN:
+            current, steps = waiting.pop(0)
+            for reverted in self.reverts(current):
+                if reverted not in seen:
+                    seen.add(reverted)
+                    waiting.append((reverted, steps + 1))
+                    yield reverted, steps + 1
 
     def reverts(self, commit: Commit) -> tuple[Commit, ...]:
         """The commits that its message says it reverts, wherever they are."""

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 _PICKED = re.compile(r"\(cherry[- ]picked from (?:commit )?([0-9a-f]{7,64})\)", re.IGNORECASE)
 _CHANGE_ID = re.compile(r"Change-Id: (I[0-9a-f]{40})")
-_REVERTS = re.compile(r"^This reverts commit\s+([0-9a-f]{7,64})\b", re.MULTILINE)
+_REVERTS = re.compile(
+    r"^\s*(?:This )?reverts? commits?:?\s+((?:[0-9a-f]{7,64}\b(?:\s*\([^)\n]*\))?(?:,|\s|and|&)*)+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_NAME = re.compile(r"\b[0-9a-f]{7,64}\b")
 _REVERT_SUBJECT = re.compile(r'Revert "(.+)"(?: \(#\d+\))?')
 _SQUASHED = re.compile(r"^commit ([0-9a-f]{40}(?:[0-9a-f]{24})?)$", re.MULTILINE)
 _SQUASH_TITLE = "Squashed commit of the following:"
@@ -57,11 +61,17 @@ def read_claims(message: str) -> Claims:
         subject=subject.strip(),
         picked_from=_few(picked),
         change_ids=_few(ids),
-        reverts=_few(_REVERTS.findall(body)),
+        reverts=_few(list(_reverted(body))),
         reverts_subject=quoted[1] if quoted else "",
         squashes=_few(_SQUASHED.findall(body)) if _SQUASH_TITLE in text else (),
         misplaced=_few([name.lower() for name in _PICKED.findall(text) if name.lower() not in picked]),
     )
+
+
+def _reverted(body: str) -> Iterator[str]:
+    """The commits after each "This reverts commit"; what stands in brackets behind one is its title and date."""
+    for names in _REVERTS.findall(body):
+        yield from _NAME.findall(re.sub(r"\([^)\n]*\)", " ", names).lower())
 
 
 def _few(names: list[str]) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from guard.adapters.lineage.replay import Pick, Replay
 from guard.core.errors import GitError
 from guard.core.model import Commit
 
-_MAX_DEPTH = 20
 _MAX_OLD = 50
 """Origins older than the target's branching off, each of which costs a search through upstream's messages."""
 _SEARCH = ("--extended-regexp", "--grep=^This reverts commit", '--grep=^(Revert|Reapply) "')
@@ -36,6 +35,7 @@ class Reverts:
         self._by_target: dict[Commit, list[Commit]] = {}
         self._by_subject: dict[str, list[Commit]] = {}
         self._searched: set[Commit] = set()
+        self._undone: dict[Commit, bool] = {}
         self._standing: dict[Commit, Commit | None] = {}
         for commit in history.upstream_side:
             self._note(commit)
@@ -57,17 +57,17 @@ class Reverts:
         reverts = self.all_of(origin)
         if not reverts or self._is_there(origin):
             return None
-        return next((revert for revert in reversed(reverts) if not self._is_undone(revert, _MAX_DEPTH)), None)
+        return next((revert for revert in reversed(reverts) if not self._is_undone(revert)), None)
 
-    def _is_undone(self, revert: Commit, depth: int) -> bool:
+    def _is_undone(self, revert: Commit) -> bool:
         """Whether another revert, proved by its content and standing itself, took this revert back."""
-        if depth == 0:
-            return False
-        return any(
-            self._undoes(later, revert)
-            and all(self._is_undone(again, depth - 1) for again in self.all_of(later))
-            for later in self.all_of(revert)
-        )
+        if revert not in self._undone:
+            self._undone[revert] = False  # what a circle of claims comes back to
+            self._undone[revert] = any(
+                self._undoes(later, revert) and all(self._is_undone(again) for again in self.all_of(later))
+                for later in self.all_of(revert)
+            )
+        return self._undone[revert]
 
     def _undoes(self, later: Commit, revert: Commit) -> bool:
         """Whether taking the revert's change back gives exactly the later commit's tree."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from guard.adapters.git_process import Scratch
@@ -22,7 +22,10 @@ _MAX_ORIGINS = 20
 
 @dataclass(frozen=True, slots=True)
 class Squashes:
-    """A search among upstream commits (`theirs`, oldest first, no merges, none that proves a commit already)."""
+    """A search among upstream commits (`theirs`, oldest first, no merges, none that proves a commit already).
+
+    `children` says how many commits of the proposal stand on each.
+    """
 
     scratch: Scratch
     book: Book
@@ -30,6 +33,7 @@ class Squashes:
     touched: Touched
     claimed: Claimed
     theirs: tuple[Commit, ...]
+    children: Mapping[Commit, int]
 
     def find(self, unproved: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
         """Proved squashes among commits that nothing else proves: (commit, its link). Raises GitError."""
@@ -68,20 +72,21 @@ class Squashes:
         wanted = {self.touched[name] for name in runs} - {frozenset()}
         candidates = [commit for commit in self.theirs if self.touched[commit] in wanted]
         ids = patch_ids(self.scratch, (*runs, *candidates)) if candidates else {}
+        tries: dict[tuple[str, Commit], Pick] = {}
         for name, run in runs.items():
             origins = {*self._claimed_by(run)}
             origins |= {commit for commit in candidates if name in ids and ids.get(commit) == ids[name]}
-            origin = self._proves(run, sorted(origins)[:_MAX_ORIGINS])
-            if origin is not None:
+            for origin in sorted(origins)[:_MAX_ORIGINS]:
+                pick = Pick(self.book.base(origin), self.book.base(run[0]), self.book.tree(origin))
+                tries[name, origin] = pick
+        outcomes = self.replay.picks(tries.values())
+        done: set[str] = set()
+        for (name, origin), pick in tries.items():
+            run = runs[name]
+            if name not in done and outcomes[pick].against(self.book.tree(run[-1])) == "same":
+                done.add(name)
                 how = f"{len(run)} commits together are exactly {origin[:10]}"
                 yield from ((commit, Link("squash", origin, "same", how=how)) for commit in run)
-
-    def _proves(self, run: Sequence[Commit], origins: Sequence[Commit]) -> Commit | None:
-        """The first origin that, picked onto what the run starts from, gives what it ends with."""
-        start, end = self.book.base(run[0]), self.book.tree(run[-1])
-        picks = {origin: Pick(self.book.base(origin), start, self.book.tree(origin)) for origin in origins}
-        outcomes = self.replay.picks(picks.values())
-        return next((origin for origin, pick in picks.items() if outcomes[pick].against(end) == "same"), None)
 
     def _claimed_by(self, run: Sequence[Commit]) -> Iterator[Commit]:
         for commit in run:
@@ -92,12 +97,16 @@ class Squashes:
         return self.replay.commit(self.book.tree(run[-1]), self.replay.commit(self.book.base(run[0])))
 
     def _runs(self, singles: Sequence[Commit]) -> list[list[Commit]]:
-        """Longest runs of at least two commits in which each is the parent of the next."""
+        """Longest runs of at least two commits in which each is the only parent, and only child, of its neighbour: what
+        lies within one must not get out by another way."""
         runs: list[list[Commit]] = []
         for commit in singles:
-            run = next((run for run in runs if self.book[commit].parents == (run[-1],)), None)
+            run = next((run for run in runs if self._continues(run[-1], commit)), None)
             if run is None:
                 runs.append([commit])
             else:
                 run.append(commit)
         return [run for run in runs if len(run) > 1]
+
+    def _continues(self, last: Commit, commit: Commit) -> bool:
+        return self.book[commit].parents == (last,) and self.children.get(last) == 1
