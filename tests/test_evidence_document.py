@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from guard.adapters.evidence.document import parse_date
 from guard.adapters.evidence.headings import fields_of
+from guard.adapters.git import GitRepo
 from guard.core.evidence import Absent, Observation
-from guard.core.model import Unknown
+from guard.core.model import Commit, Unknown
 from tests.evidence_fakes import asks, read, seen, sources
+from tests.gitrepo import Repo
 
 PATH = "doc/Threat_Model.md"
 SPEC = {"kind": "document", "path": PATH, "status": ["Accepted", "approved"], "reviewed_field": "Reviewed"}
@@ -120,7 +123,7 @@ def test_a_status_and_a_review_date_in_every_form(text: str) -> None:
         pytest.param("Status: Accepted\nReviewed: 2026-02-30", "document.date", id="no-such-day"),
         pytest.param(
             "Status: Accepted\nReviewed: 2026-04-24\nReviewed: 2026-04-25",
-            "document.ambiguous",
+            "document.date",
             id="two-dates",
         ),
         pytest.param(
@@ -169,7 +172,7 @@ def test_an_age_without_a_field_looks_for_the_usual_ones() -> None:
     aged: dict[str, object] = {"status": [], "reviewed_field": None, "max_age": "90d"}
     assert judged("Last reviewed: 2026-04-24\ntext", **aged).dated == datetime(2026, 4, 24, tzinfo=UTC)
     contradicts = judged("Last reviewed: 2026-04-24\nReviewed: 2026-04-25", **aged)
-    assert [finding.code for finding in contradicts.problems] == ["document.ambiguous"]
+    assert [finding.code for finding in contradicts.problems] == ["document.date"]
 
 
 @pytest.mark.parametrize(
@@ -192,3 +195,14 @@ def test_dates(text: str, moment: datetime | None) -> None:
 def test_names_of_fields_are_one_however_they_are_written() -> None:
     text = "---\nlast_reviewed: 2026-04-24\n---\n**Last-Reviewed:** 2026-04-24\nLAST REVIEWED: 2026-04-24\n"
     assert fields_of(text) == {"last reviewed": ("2026-04-24",)}
+
+
+def test_a_proposal_cannot_bring_its_own_evidence(tmp_path: Path) -> None:
+    repo = Repo.init(tmp_path / "r")
+    upstream = repo.commit("a draft", {PATH: "Status: Draft\nReviewed: 2026-04-24\n"})
+    repo.commit("accept it myself", {PATH: "Status: Accepted\nReviewed: 2026-04-24\n"})
+    with GitRepo(repo.path) as git:
+        observation = seen(read(asks(**SPEC), sources(git=git, upstream=Commit(upstream))))
+        gone = read(asks(**{**SPEC, "path": "doc/Other.md"}), sources(git=git, upstream=Commit(upstream)))
+    assert [finding.code for finding in observation.problems] == ["document.status"]
+    assert isinstance(gone, Absent)

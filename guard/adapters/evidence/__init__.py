@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from guard.adapters.evidence.document import read_document
+from guard.adapters.evidence.inventory import read_inventory
 from guard.adapters.evidence.junit import read_junit
 from guard.adapters.evidence.sarif import read_sarif
 from guard.adapters.evidence.script import read_script
@@ -26,12 +27,12 @@ KINDS: dict[str, Reader | None] = {
     "junit": read_junit,
     "script": read_script,
     "signoff": read_signoff,
+    "inventory": read_inventory,
     "ci": None,
     "vulnerabilities": None,
     "secrets": None,
     "contract": None,
     "adrs": None,
-    "inventory": None,
     "register": None,
     "probe": None,
     "attestation": None,

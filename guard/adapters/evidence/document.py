@@ -14,6 +14,8 @@ from guard.core.model import Finding, Known, Outcome
 REVIEW_FIELDS = ("reviewed", "reviewed on", "last reviewed", "review date")
 """Where a review date is looked for when the policy gives an age but names no field."""
 
+NO_DATE = "states no date of review"
+
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})?)?")
 
 Fields = dict[str, tuple[str, ...]]
@@ -77,26 +79,31 @@ def _status(spec: Document, fields: Fields) -> tuple[str, tuple[Finding, ...]]:
 
 
 def _review_date(spec: Document, fields: Fields) -> tuple[datetime | None, tuple[Finding, ...]]:
-    """The start, in UTC, of the stated day of review, where the policy asks for one."""
+    """The stated day of review, where the policy asks for one, or what is wrong with it."""
     if spec.reviewed_field is None and spec.max_age is None:
         return None, ()
     names = (spec.reviewed_field,) if spec.reviewed_field else REVIEW_FIELDS
-    values = list(dict.fromkeys(value for name in names for value in fields.get(name_of(name), ())))
+    date, wrong = review_date(names, fields)
+    if not wrong:
+        return date, ()
+    code = "document.no-date" if wrong.startswith(NO_DATE) else "document.date"
     fix = f"review {spec.path}, write `{names[0]}: YYYY-MM-DD` in its heading, and land it on upstream"
+    return None, (_problem(spec, code, wrong, fix),)
+
+
+def review_date(names: tuple[str, ...], fields: Fields) -> tuple[datetime | None, str]:
+    """The start, in UTC, of the day that the fields of these names state; or what is wrong with what they say."""
+    values = list(dict.fromkeys(value for name in names for value in fields.get(name_of(name), ())))
     if not values:
-        return None, (
-            _problem(spec, "document.no-date", f"states no date of review ({' or '.join(names)})", fix),
-        )
+        return None, f"{NO_DATE} ({' or '.join(names)})"
     if len(values) > 1:
-        said = " and ".join(shown(value, limit=40) for value in values[:3])
-        return None, (_problem(spec, "document.ambiguous", f"contradicts itself: {names[0]} {said}", fix),)
-    date = parse_date(values[0])
-    if date is None:
-        said = shown(values[0], limit=40) or "nothing"
-        return None, (
-            _problem(spec, "document.date", f"says {names[0]} {said}, which is not YYYY-MM-DD", fix),
+        return (
+            None,
+            f"contradicts itself: {names[0]} {' and '.join(shown(value, limit=40) for value in values[:3])}",
         )
-    return date, ()
+    date = parse_date(values[0])
+    said = shown(values[0], limit=40) or "nothing"
+    return date, "" if date else f"says {names[0]} {said}, which is not YYYY-MM-DD"
 
 
 def parse_date(text: str) -> datetime | None:
