@@ -71,8 +71,9 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
         adaptations = _table(branch, "lineage").get("adaptations")
         yield from _names(adaptations, ("branches", name, "lineage", "adaptations"))
     for path, leaf in _leaves(data):
-        if leaf.get("kind") in {"signoff", "adrs"} and isinstance(leaf.get("role"), str):
-            yield (*path, "role"), str(leaf["role"]).strip()
+        role = leaf.get("role")
+        if leaf.get("kind") in ("signoff", "adrs") and isinstance(role, str):
+            yield (*path, "role"), role.strip()
 
 
 def _names(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -84,7 +85,7 @@ def _empty_groups(data: Data) -> Iterator[Found]:
     """All five groups are mandatory where readiness is required. Source: "The five mandatory groups"."""
     needing = [name for name, branch in _branches(data) if "readiness" in _required(branch)]
     groups = [gate.get("group") for _, gate in _gates(data)]
-    misspelt = any(group not in GROUPS for group in groups if isinstance(group, str))
+    misspelt = any(not isinstance(group, str) or group not in GROUPS for group in groups)
     empty = [group for group in GROUPS if group not in groups]
     if not needing or not empty or misspelt:
         return
