@@ -15,6 +15,7 @@ from guard.core.errors import UsageError
 
 if TYPE_CHECKING:
     from guard.core.model import Decision
+    from guard.journeys.gather import Range, Sources
 
 F = TypeVar("F", bound=Callable[..., Any])
 RULES = ("candidate", "lineage", "approvals", "readiness", "incidents")
@@ -117,8 +118,27 @@ def decide_here(
     server: str | None,
 ) -> Decision:
     """Gather from a clone, or from the server side where one is named, and decide."""
+    from guard.journeys.gather import gather_and_decide
+
+    asked, sources = what_is_asked(
+        only, repo=repo, upstream=upstream, target=target, head=head, policy=policy, server=server
+    )
+    return gather_and_decide(asked, sources)
+
+
+def what_is_asked(
+    only: tuple[str, ...],
+    *,
+    repo: Path,
+    upstream: str | None,
+    target: str,
+    head: str,
+    policy: Path | None,
+    server: str | None,
+) -> tuple[Range, Sources]:
+    """The question that the options ask, and where its facts come from."""
     from guard import wiring
-    from guard.journeys.gather import Range, branch_of, gather_and_decide
+    from guard.journeys.gather import Range, branch_of
     from guard.settings import find_home
 
     home = find_home(server=server, remote_url=None)
@@ -128,8 +148,7 @@ def decide_here(
         sources = wiring.server_sources(home, wiring.open_ledger(home))
         repository = home.settings.repository
         head = str(wiring.clone_sources(repo).git.resolve(head) or head)
-    asked = Range(repository, branch_of(sources.git, target), target, head, upstream, only)
-    return gather_and_decide(asked, sources)
+    return Range(repository, branch_of(sources.git, target), target, head, upstream, only), sources
 
 
 def rendered(decision: Decision, form: str) -> str:

@@ -46,10 +46,25 @@ class Sources:
     bootstrap: tuple[bytes, str] | None = None
 
 
-def gather_and_decide(asked: Range, sources: Sources) -> Decision:
-    """Read the policy of the target branch, gather what its rules need, and judge it.
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A question with everything that is needed to answer it."""
 
-    Raises UsageError for a ref that does not exist; everything else that fails is in the decision.
+    question: Question
+    policy: Fact[LoadedPolicy]
+    facts: Facts
+
+
+def gather_and_decide(asked: Range, sources: Sources) -> Decision:
+    """Gather what the rules need, and judge it. Raises as `gather` does."""
+    gathered = gather(asked, sources)
+    return decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now())
+
+
+def gather(asked: Range, sources: Sources) -> Gathered:
+    """Read the policy of the target branch and gather what its rules need.
+
+    Raises UsageError for a ref that does not exist; everything else that fails is among the facts.
     """
     target = resolve(sources.git, asked.target, "--target")
     policy = read_policy(sources, target, asked.branch)
@@ -59,8 +74,7 @@ def gather_and_decide(asked: Range, sources: Sources) -> Decision:
         upstream_name=upstream_name,
         only=asked.only,
     )
-    facts = _facts(question, policy, sources)
-    return decide(question, policy, facts, now=sources.clock.now())
+    return Gathered(question, policy, _facts(question, policy, sources))
 
 
 def branch_of(git: Git, name: str) -> str:

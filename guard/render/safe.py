@@ -31,7 +31,7 @@ def _visible(character: str) -> str:
 def markdown(text: str, *, limit: int = 500) -> str:
     """The same, escaped so that a forge renders it as text: no link, image, HTML, mention, command or list item."""
     escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit)).translate(_HTML)
-    escaped = re.sub(r"^(\s*)([/\d])", "\\1\u2060\\2", escaped)
+    escaped = re.sub(r"^(\s*)(/|\d+\s*[.)])", "\\1\u2060\\2", escaped)
     return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
 
 

@@ -90,7 +90,9 @@ def _plan(plan: tuple[Action, ...]) -> Iterator[str]:
         for finding in action.findings[:REASONS]:
             where = f" ({plain(finding.where)})" if finding.where else ""
             yield from _wrap(f"{finding.code}: {plain(finding.message)}{where}", indent=lead, hang="     ")
-            yield from (f"     | {plain(row, limit=200)}" for row in finding.detail.splitlines()[:DETAIL_LINES])
+            yield from (
+                f"     | {plain(row, limit=200)}" for row in finding.detail.splitlines()[:DETAIL_LINES]
+            )
             lead = "     "
         if len(action.findings) > REASONS:
             yield f"     and {len(action.findings) - REASONS} more for the same reason"

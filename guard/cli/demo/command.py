@@ -34,17 +34,13 @@ def demo(keep: Path | None) -> None:
     _need_tools()
     folder = _folder(keep)
     try:
-        _tell(folder)
+        _tell(folder, kept=keep is not None)
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    if keep is not None:
-        click.echo(
-            f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)"
-        )
 
 
-def _tell(folder: Path) -> None:
+def _tell(folder: Path, *, kept: bool) -> None:
     from guard.cli.demo.stage import Stage
     from guard.cli.demo.story import tell
 
@@ -53,7 +49,9 @@ def _tell(folder: Path) -> None:
     decision = tell(stage)
     click.echo(f"\n{stage.checked} claims checked in {time.monotonic() - started:.0f} s")
     if kept:
-        click.echo(f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)")
+        click.echo(
+            f"left for you in {folder}: platform.git (the server side), dev (a clone), keys (the people)"
+        )
     click.echo(decision)
 
 
