@@ -14,19 +14,6 @@ from hooks.permits import NoLeave, check_permit
 from hooks.refs import Likeness, Update, likeness, parse_pushed
 from hooks.say import REFUSED, say
 
-_WORDS = {
-    "case": (
-        "refs.case",
-        "{ref} differs from the protected {branch} in case only; some file systems take the two for one.",
-    ),
-    "shadow": ("refs.shadow", "{ref} would stand in the way of the protected {branch}."),
-    "lookalike": (
-        "refs.lookalike",
-        "{ref} would be taken for the protected {branch} wherever its short name is used.",
-    ),
-}
-"""What is said of a ref that is not the protected branch but touches it."""
-
 
 def judge_commit(folder: Path, *, merging: bool) -> int:
     """May a commit be made on the branch that HEAD stands on?"""
@@ -84,8 +71,7 @@ def _refuse(branch: Branch, like: Likeness, ref: str, verb: str, why: NoLeave | 
     """Say what is refused, why a presented permit did not help, and what to read; in observe mode only warn."""
     code, text = "refs.protected", f"{branch.name} {verb}."
     if like.kind != "same":
-        code, template = _WORDS[like.kind]
-        text = template.format(ref=ref, branch=branch.name)
+        code, text = like.told(ref)
     way = f'Merge to {branch.upstream} first, then run "guard promote".'
     notes = [f"{why.code}: {why.message}"] if why else []
     notes += [f"fix: {why.fix}"] if why and why.fix else []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-
 from hooks.say import Stop
 
 
 def ask(*arguments: str, accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
     """Exit status and output, without the last newline. Raises Stop for a status that is not in `accept`."""
+    import subprocess  # a refused push mostly has nothing to ask, and should not wait for this
+
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:

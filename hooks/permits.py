@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hooks.config import Branch, Config
@@ -34,6 +33,8 @@ def check_permit(
     tree: str | None = None,
 ) -> Permit:
     """The permit in `token`, if it covers this move of the branch now. Raises NoLeave."""
+    from datetime import UTC, datetime
+
     # After the standard library, so that nothing there can be shadowed.
     sys.path.extend(folder for folder in config.packages if folder not in sys.path)
     from guard.core.permit import PermitError, verify

@@ -15,6 +15,19 @@ _HEADS = "refs/heads/"
 OWN_REFS = ("refs/guard", "refs/proposals")
 """Namespaces of the guard's own refs: a client may push there, and on the server the full guard decides."""
 
+_WORDS = {
+    "case": (
+        "refs.case",
+        "{ref} differs from the protected {branch} in case only; some file systems take the two for one.",
+    ),
+    "shadow": ("refs.shadow", "{ref} would stand in the way of the protected {branch}."),
+    "lookalike": (
+        "refs.lookalike",
+        "{ref} would be taken for the protected {branch} wherever its short name is used.",
+    ),
+}
+"""Code and sentence for each kind of likeness but `same`."""
+
 
 class Update(NamedTuple):
     """One ref that a push would move: all zeros stand for "not there"."""
@@ -42,6 +55,11 @@ class Likeness(NamedTuple):
     @property
     def branch(self) -> str:
         return self.protected.removeprefix(_HEADS)
+
+    def told(self, ref: str) -> tuple[str, str]:
+        """The code and the sentence that say why `ref`, which is not the protected branch, is refused."""
+        code, text = _WORDS[self.kind]
+        return code, text.format(ref=ref, branch=self.branch)
 
 
 def parse_pushed(text: bytes) -> list[Update]:

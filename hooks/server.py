@@ -22,20 +22,6 @@ OPTION = "guard-permit="
 MAX_TOKENS = 20
 """Push options that are tried; a promote script gives one."""
 
-_WORDS = {
-    "case": (
-        "refs.case",
-        "{ref} differs from the protected {branch} in case only; some file systems take the two for one.",
-        "use another name",
-    ),
-    "shadow": ("refs.shadow", "{ref} would stand in the way of the protected {branch}.", "use another name"),
-    "lookalike": (
-        "refs.lookalike",
-        "{ref} would be taken for the protected {branch} wherever its short name is used.",
-        "use another name",
-    ),
-}
-
 
 class No(NamedTuple):
     """A refusal and its words."""
@@ -90,8 +76,7 @@ def _judge(update: Update, like: Likeness, wall: Wall) -> int:
 def _why_not(update: Update, like: Likeness, branch: Branch, wall: Wall) -> No | None:
     """Why the update is refused, or None. The order is from what nothing can allow to what a permit can."""
     if like.kind != "same":
-        code, text, fix = _WORDS[like.kind]
-        return No(code, text.format(ref=update.ref, branch=branch.name), fix)
+        return No(*like.told(update.ref), "use another name")
     if update.deletes:
         return No(
             "refs.deletion", f"{branch.name} cannot be deleted by a push.", "ask the operator of the server"

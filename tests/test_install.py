@@ -327,3 +327,26 @@ def test_a_remote_that_cannot_be_reached_is_no_reason_not_to_install(
     shutil.move(world.bare.path, world.bare.path.with_name("away.git"))
     assert install(world) == 0
     assert "warning: the keys of origin could not be read" in capsys.readouterr().out
+
+
+def test_a_clone_whose_git_directory_is_elsewhere(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    away = Repo.init(tmp_path / "away", "--separate-git-dir", str(tmp_path / "git dir"))
+    away.git("remote", "add", "origin", str(world.bare.path))
+    away.git("fetch", "-q", "origin")
+    assert guard("install", "--repo", away.path) == 0
+    done = away.run("push", "--dry-run", "origin", f"origin/master:{REF}")
+    assert b"refs.protected" in done.stderr
+    outside = Repo(tmp_path).run(
+        f"--git-dir={tmp_path}/git dir", "push", "--dry-run", "origin", f"origin/master:{REF}"
+    )
+    assert b"refs.protected" in outside.stderr
+
+
+def test_a_bare_repository_may_be_somebodys_clone(tmp_path: Path) -> None:
+    world = build(tmp_path)
+    mine = Repo.init(tmp_path / "mine.git", "--bare")
+    mine.git("remote", "add", "origin", str(world.bare.path))
+    mine.git("fetch", "-q", "origin")
+    assert guard("install", "--repo", mine.path) == 0
+    assert b"refs.protected" in mine.run("push", "--dry-run", "origin", f"origin/master:{REF}").stderr

@@ -282,3 +282,24 @@ def test_a_clone_of_a_clone_is_no_server(tmp_path: Path) -> None:
     world.bare.git("clone", "-q", "--mirror", str(world.bare.path), str(mirror.path))
     world.dev.git("remote", "add", "mirror", str(mirror.path))
     assert world.dev.run("push", "mirror", f"master:{REF}").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("ref", "code"),
+    [
+        pytest.param("refs/guard/jwks", "refs.guard", id="the-published-keys"),
+        pytest.param("refs/guard/anything", "refs.guard", id="an-unknown-one"),
+        pytest.param("refs/GUARD/jwks", "refs.guard", id="in-another-case"),
+        pytest.param("refs/guard/statements/" + "0" * 64, "statement.", id="a-statement-that-is-none"),
+        pytest.param("refs/proposals/release/platform-control/1", "proposal.", id="an-unsigned-proposal"),
+    ],
+)
+def test_the_guards_own_refs_go_to_the_full_guard(wall: World, ref: str, code: str) -> None:
+    before = wall.bare.git("for-each-ref")
+    taken, said = push(wall, f"+master:{ref}")
+    assert not taken
+    assert f"remote: {code}" in said, said
+    assert "Traceback" not in said
+    taken, _ = push(wall, f"+master:{ref}", "master:refs/heads/f2")
+    assert not taken
+    assert wall.bare.git("for-each-ref") == before
