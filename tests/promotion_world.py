@@ -98,7 +98,9 @@ def make_server(folder: Path, *, policy: str = POLICY, script: str = PUSHES, ado
     server = Server(folder, bare, dev, old, fix)
     server.ok("install", "--server", str(bare.path))
     _give_key(folder)
-    (bare.path / "guard" / "allowed_signers").write_text(f"ann@example.com {(folder / 'key.pub').read_text()}\n")
+    (bare.path / "guard" / "allowed_signers").write_text(
+        f"ann@example.com {(folder / 'key.pub').read_text()}\n"
+    )
     server.ok("install")
     if adopted:
         server.ok("adopt", "--branch", BRANCH)

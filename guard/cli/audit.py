@@ -165,7 +165,7 @@ def _moment(text: str, *, now: datetime) -> str:
 def _about(ledger: SqliteLedger, branch: str | None) -> Callable[[Entry], bool]:
     """Which entries speak of the branch: by its name, by a statement's target, or by one of its promotions."""
     if branch is None:
-        return lambda entry: True
+        return lambda _entry: True
     names = {branch, f"refs/heads/{branch}"}
     own = [
         e.body for e in ledger.entries("promotion.requested", "permit.issued") if e.body.get("ref") in names

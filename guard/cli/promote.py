@@ -95,10 +95,11 @@ def promote(**options: Any) -> int:
 
 
 def _promote(desk: Desk, branch: str, options: Options) -> int:
-    from guard.journeys.plan import branch_head, make_plan
+    from guard.journeys.plan import branch_head, branch_rules, make_plan
 
     if not options.dry_run:
         _finish_earlier(desk, branch, options)
+    rules = branch_rules(desk.sources, branch)
     new = _wanted(desk, branch, options)
     old = branch_head(desk.sources, branch)
     if new is None or new == old:
@@ -106,7 +107,7 @@ def _promote(desk: Desk, branch: str, options: Options) -> int:
         return _report(
             options, f"nothing to promote: {why}", result="nothing-to-promote", branch=branch, new=old
         )
-    plan = make_plan(desk.sources, desk.repository, branch=branch, new=new, commits=desk.commits)
+    plan = make_plan(desk.sources, desk.repository, branch=branch, rules=rules, new=new, commits=desk.commits)
     _show(plan, options)
     if not plan.decision.allowed:
         return _refuse(plan.decision, options)

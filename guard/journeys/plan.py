@@ -29,11 +29,11 @@ def make_plan(
     repository: str,
     *,
     branch: str,
+    rules: Branch,
     new: Commit,
     commits: Callable[[Commit, Commit], Commits],
 ) -> Plan:
-    """Gather, decide, and list what would move. Raises as `branch_rules` does."""
-    rules = branch_rules(sources, branch)
+    """Gather, decide, and list what would move; `rules` are those of `branch_rules`."""
     decision = gather_and_decide(Range(repository, branch, f"refs/heads/{branch}", new), sources)
     return Plan(decision, rules, commits(decision.candidate.old, decision.candidate.new))
 
