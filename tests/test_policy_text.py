@@ -66,6 +66,16 @@ def test_a_policy_carries_the_digest_of_its_very_bytes() -> None:
     assert isinstance(loaded.policy.gates[0].evidence, Document)
 
 
+def test_a_folder_may_be_written_with_a_slash_at_its_end() -> None:
+    evidence = (
+        parse_policy(gate('{ kind = "document", path = "doc/x/" }').encode(), where="g")
+        .policy.gates[0]
+        .evidence
+    )
+    assert isinstance(evidence, Document)
+    assert evidence.path == "doc/x"
+
+
 def test_nested_evidence_has_a_key_for_each_piece() -> None:
     text = gate(
         '{ all = [ { kind = "sarif", source = "sast" }, { any = [ { kind = "approvals" } ] },'
@@ -180,6 +190,11 @@ WRONG = [
         SMALL + 'promote = "/bin/sh"\n',
         "promote: got '/bin/sh'; expected a path from the root of the repository",
         id="absolute-path",
+    ),
+    pytest.param(
+        SMALL + 'promote = "../bin/sh"\n',
+        "promote: got '../bin/sh'; expected a path inside the repository",
+        id="path-out",
     ),
     pytest.param(
         SMALL + GATE.replace('"security.threat-model"', '"Threat Model"') + DOCUMENT,
@@ -375,6 +390,7 @@ def test_the_problems_are_there_as_data_too() -> None:
     (problem,) = caught.value.problems
     assert (problem.path, problem.line) == ('branches."release/x".mod', LINES + 1)
     assert problem.message.startswith("unknown key")
+    assert caught.value.brief == caught.value.message
 
 
 def test_a_thousand_problems_are_counted_not_listed() -> None:
@@ -382,6 +398,9 @@ def test_a_thousand_problems_are_counted_not_listed() -> None:
     found = problems(text)
     assert len(found) == LISTED + 1
     assert found[-1] == f"g: and {1000 - LISTED} more"
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text.encode(), where="g")
+    assert caught.value.brief.endswith(" (and 999 more)")
 
 
 WORDS = [

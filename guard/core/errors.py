@@ -66,6 +66,12 @@ class PolicyError(GuardError):
         super().__init__(message, fix=fix, code=code)
         self.problems = problems
 
+    @property
+    def brief(self) -> str:
+        """The first problem and how many more there are, on one line."""
+        first, _, more = self.message.partition("\n")
+        return f"{first} (and {len(self.problems) - 1} more)" if more else first
+
 
 class LedgerError(GuardError):
     """The ledger cannot be read or written, or does not add up."""

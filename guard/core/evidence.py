@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -24,7 +25,19 @@ from guard.core.model import Commit, Finding, Known, Unknown
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 PATH_PATTERN = r"^[^/\x00][^\x00]*$"
-Path = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PATH_PATTERN)]
+
+
+def _inside(path: str) -> str:
+    """The path without a slash at its end; one that leaves the repository or goes about in it is refused."""
+    inner = path.rstrip("/")
+    if any(part in {"", ".", ".."} for part in inner.split("/")):
+        raise ValueError(f"got {path!r}; expected a path inside the repository, without '.', '..' or '//'")
+    return inner
+
+
+Path = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=PATH_PATTERN), AfterValidator(_inside)
+]
 Severity = Literal["low", "medium", "high", "critical"]
 Scalar: TypeAlias = StrictStr | StrictInt | StrictBool
 Age = Annotated[

@@ -180,7 +180,9 @@ class Gate(Table):
         description="the evidence that it needs: a table with a `kind`, or `all`, or `any`"
     )
     mandatory: bool = Field(
-        default=True, strict=True, description="false makes it conditional: it applies where `when` says so"
+        default=True,
+        strict=True,
+        description="false makes it conditional: it applies where `when` says so, and always without one",
     )
     when: When | None = Field(default=None, description="the condition of a gate that is not mandatory")
     help: str = Field(default="", max_length=1000, description="a sentence on what it means")
