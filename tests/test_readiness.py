@@ -232,6 +232,22 @@ def test_when_time_alone_changes_it(
         assert after.outcome != judged.outcome
 
 
+@pytest.mark.parametrize(
+    ("how", "approvals", "changes"),
+    [
+        pytest.param("any", Outcome.NOT_APPLICABLE, NOW + 7 * DAY, id="any-from-pass-to-not-applicable"),
+        pytest.param("any", Outcome.PASS, None, id="any-with-an-approval-that-stands"),
+        pytest.param("all", Outcome.PENDING, NOW + 7 * DAY, id="all-from-pending-to-stale"),
+        pytest.param("all", Outcome.MISSING, None, id="all-missing-stays-missing"),
+    ],
+)
+def test_when_time_changes_what_approvals_are_part_of(
+    how: str, approvals: Outcome, changes: datetime | None
+) -> None:
+    judged = judge({how: [AGED, APPROVALS]}, seen(), approvals=verdict("approvals", approvals))
+    assert judged.next_change_at == changes
+
+
 def test_a_condition_that_cannot_be_decided_applies_and_says_so() -> None:
     when = {"changed": ["auth/**"]}
     passing = judge(SARIF, seen(), mandatory=False, when=when)

@@ -141,31 +141,41 @@ def _judge(evidence: Evidence, key: str, case: _Case) -> _Judged:
 
 
 def _all(parts: list[_Judged]) -> _Judged:
-    """As bad as the worst part; it changes when the first of those that decide it does."""
+    """As bad as the worst part. Where it is worse than stale already, a part that turns stale changes nothing."""
     outcome = worst(part.outcome for part in parts)
-    deciding = [part for part in parts if outcome.allows or not part.outcome.allows]
+    matters = [part for part in parts if outcome.badness < Outcome.STALE.badness or not part.outcome.allows]
     return _Judged(
         outcome,
         tuple(finding for part in parts for finding in part.findings),
         tuple(summary for part in parts for summary in part.summaries),
         tuple(digest for part in parts for digest in part.digests),
-        min((part.changes_at for part in deciding if part.changes_at), default=None),
+        _earliest(matters),
     )
 
 
 def _any(parts: list[_Judged]) -> _Judged:
-    """As good as the best part. Where one passes it stands while the last passing one does; else all say what lacks."""
+    """As good as the best part. Where none passes, all say what they lack."""
     best = min(parts, key=lambda part: part.outcome.badness)
     digests = tuple(digest for part in parts for digest in part.digests)
-    if not best.outcome.allows:
-        ways = f"(one of {len(parts)} ways) " if len(parts) > 1 else ""
-        findings = tuple(_said_so(finding, ways) for part in parts for finding in part.findings)
-        changes = min((part.changes_at for part in parts if part.changes_at), default=None)
-        return _Judged(best.outcome, findings, (), digests, changes)
-    passing = [part for part in parts if part.outcome.allows]
-    ends = [part.changes_at for part in passing if part.changes_at]
-    changes = max(ends) if len(ends) == len(passing) else None
-    return _Judged(best.outcome, best.findings, best.summaries, digests, changes)
+    if best.outcome.allows:
+        return _Judged(
+            best.outcome, best.findings, best.summaries, digests, _any_changes_at(best.outcome, parts)
+        )
+    ways = f"(one of {len(parts)} ways) " if len(parts) > 1 else ""
+    findings = tuple(_said_so(finding, ways) for part in parts for finding in part.findings)
+    return _Judged(best.outcome, findings, (), digests, _earliest(parts))
+
+
+def _any_changes_at(best: Outcome, parts: list[_Judged]) -> datetime | None:
+    """It stands while the last of the best parts does, or until another part becomes better still."""
+    ends = [part.changes_at for part in parts if part.outcome == best]
+    lasts = max((end for end in ends if end), default=None) if all(ends) else None
+    better = _earliest([part for part in parts if part.outcome != best]) if best != Outcome.PASS else None
+    return min((moment for moment in (lasts, better) if moment), default=None)
+
+
+def _earliest(parts: list[_Judged]) -> datetime | None:
+    return min((part.changes_at for part in parts if part.changes_at), default=None)
 
 
 def _said_so(finding: Finding, prefix: str) -> Finding:
