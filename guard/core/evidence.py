@@ -7,42 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    StringConstraints,
-    Tag,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from guard.core.durations import Duration
 from guard.core.model import Commit, Finding, Known, Unknown
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-PATH_PATTERN = r"^[^/\x00][^\x00]*$"
-
-
-def _inside(path: str) -> str:
-    """The path without a slash at its end; one that leaves the repository or goes about in it is refused."""
-    inner = path.rstrip("/")
-    if any(part in {"", ".", ".."} for part in inner.split("/")):
-        raise ValueError(f"got {path!r}; expected a path inside the repository, without '.', '..' or '//'")
-    return inner
-
-
-Path = Annotated[
-    str, StringConstraints(min_length=1, max_length=500, pattern=PATH_PATTERN), AfterValidator(_inside)
-]
-Severity = Literal["low", "medium", "high", "critical"]
-Scalar: TypeAlias = StrictStr | StrictInt | StrictBool
-Age = Annotated[
-    Duration | None, Field(description="the age at which it no longer counts, such as `24h` or `7d`")
-]
+from guard.core.policy_words import Age, Name, Path, Scalar, Severity
 
 
 class Spec(BaseModel):

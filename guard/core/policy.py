@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from guard.core.durations import Duration, format_duration
-from guard.core.evidence import Evidence, Name, Path
+from guard.core.evidence import Evidence
+from guard.core.policy_words import Name, Path
 
 GROUPS: dict[str, str] = {
     "architecture": "Architecture & Contracts",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from guard.core.evidence import KINDS, PATH_PATTERN, All, AnyOf
+from guard.core.evidence import KINDS, All, AnyOf
 from guard.core.policy import (
     BRANCH_PATTERN,
     GATE_PATTERN,
@@ -27,6 +27,7 @@ from guard.core.policy import (
     Submissions,
     When,
 )
+from guard.core.policy_words import PATH_PATTERN
 from guard.core.toml_lines import KeyPath
 
 if TYPE_CHECKING:
