@@ -1,4 +1,4 @@
-"""What the journeys need of the world; adapters give it. A port that reads says Unknown, it never says "none" instead."""
+"""What the journeys need of the world; adapters give it. A port that reads says Unknown instead of "none"."""
 
 from __future__ import annotations
 

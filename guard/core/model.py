@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Outcome(StrEnum):
     """What a gate or rule came to, listed best to worst; the worst of several wins."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  an outcome, not a password
     NOT_APPLICABLE = "not-applicable"
     WAIVED = "waived"
     PENDING = "pending"
