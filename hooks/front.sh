@@ -58,6 +58,8 @@ guard_python_works() {
 guard_find_chained() { # the hook that stood here before, in guard_chained; empty when there is none to run
   guard_chained=${0%/*}/$guard_hook.guard-chained
   [ -x "$guard_chained" ] && [ ! -d "$guard_chained" ] || guard_chained=
+  # On a server nobody moves hooks about, and nothing in the environment may keep one from running.
+  case $guard_hook in *-receive) return ;; esac
   # Another tool may have moved this file behind the very hook that it chains to: run that one once.
   [ "${GUARD_CHAIN-}" != "$guard_hook:$PWD" ] || guard_chained=
   # pre-commit moves what it finds to HOOK.legacy and runs it from there; it must not be started by that again.

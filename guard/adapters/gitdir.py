@@ -47,16 +47,35 @@ class GitDir:
         split = (line.split("\0") for line in lines)
         return {name: oid for name, oid, symbolic in split if not symbolic}
 
-    def files(self, commits: Iterable[str], path: str) -> dict[str, bytes]:
-        """The file at `path` in each commit's tree; commits without one, or with one too big, are not in it."""
+    def files(self, commits: Iterable[str], path: str) -> dict[str, bytes | None]:
+        """The file at `path` in each commit's tree; None for one too big to be read; commits without it are not in
+        it. Two git processes, however many commits there are."""
         asked = sorted(set(commits))
-        sizes = self._git(
-            "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=_asking(asked, path)
+        form = "--batch-check=%(objecttype) %(objectsize) %(objectname)"
+        said = self._git(
+            "cat-file", form, stdin=_lines(f"{commit}:{path}" for commit in asked)
         ).stdout.splitlines()
-        if len(sizes) != len(asked):
+        if len(said) != len(asked):
             raise GitError("git cat-file gave another number of answers than it was asked for")
-        there = [c for c, said in zip(asked, sizes, strict=True) if _is_small_blob(said)]
-        return {commit: self._git("cat-file", "blob", f"{commit}:{path}").stdout for commit in there}
+        blobs = {
+            c: line.decode("ascii").split()
+            for c, line in zip(asked, said, strict=True)
+            if line[:5] == b"blob "
+        }
+        small = {oid for _, size, oid in blobs.values() if int(size) <= MAX_FILE}
+        contents = self._blobs(sorted(small))
+        return {commit: contents.get(oid) for commit, (_, _, oid) in blobs.items()}
+
+    def _blobs(self, oids: list[str]) -> dict[str, bytes]:
+        output = self._git("cat-file", "--batch", stdin=_lines(oids)).stdout
+        found, at = {}, 0
+        for oid in oids:
+            head, _, _ = output[at : at + 200].partition(b"\n")
+            size = int(head.split()[2])
+            start = at + len(head) + 1
+            found[oid] = output[start : start + size]
+            at = start + size + 1
+        return found
 
     def symbolic(self, name: str) -> str | None:
         """What a symbolic ref points to, or None."""
@@ -165,10 +184,5 @@ def _path(done: subprocess.CompletedProcess[bytes]) -> Path:
     return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
 
 
-def _asking(commits: Iterable[str], path: str) -> bytes:
-    return "".join(f"{commit}:{path}\n" for commit in commits).encode()
-
-
-def _is_small_blob(said: bytes) -> bool:
-    kind, _, size = said.partition(b" ")
-    return kind == b"blob" and size.isdigit() and int(size) <= MAX_FILE
+def _lines(words: Iterable[str]) -> bytes:
+    return "".join(f"{word}\n" for word in words).encode()

@@ -105,9 +105,10 @@ def _record_and_refresh(folder: Path) -> list[str]:
     )
     try:
         repo = GitDir(home.settings.git_dir)
-        refresh_server(repo, home, installing.server_files(repo, home.path))
-    except GuardError as error:
-        failures.append(f"the policy could not be compiled anew: {error.message}")
+        with installing.one_compiler(home.path):
+            refresh_server(repo, home, installing.server_files(repo, home.path))
+    except (GuardError, OSError) as error:
+        failures.append(f"the policy could not be compiled anew: {error}")
     return failures
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +28,7 @@ class Repository(Protocol):
     @property
     def common_dir(self) -> Path: ...
     def refs(self, prefix: str) -> dict[str, str]: ...
-    def files(self, commits: tuple[str, ...], path: str) -> dict[str, bytes]: ...
+    def files(self, commits: tuple[str, ...], path: str) -> dict[str, bytes | None]: ...
     def default_branch(self, remote: str) -> str | None: ...
     def remote_urls(self, remote: str) -> tuple[str, ...]: ...
     def fetch_blob(self, remote: str, ref: str) -> bytes | None: ...
@@ -78,16 +79,29 @@ def read_policies(repo: Repository, prefix: str) -> Policies:
     valid: dict[str, Policy] = {}
     broken: dict[str, frozenset[str]] = {}
     unusable = []
+    parsed: dict[bytes | None, Policy | str] = {}  # most branches carry the same file
     for ref, commit in heads.items():
         branch = ref.removeprefix(prefix)
         if commit not in texts:
             continue
-        try:
-            valid[branch] = parse_policy(texts[commit], where=f"{POLICY_PATH} at {branch}").policy
-        except PolicyError as error:
-            broken[branch] = _claimed(texts[commit])
-            unusable.append(f"{branch}: its {POLICY_PATH} cannot be used: {error.message.splitlines()[0]}")
+        text = texts[commit]
+        read = parsed[text] if text in parsed else parsed.setdefault(text, _parse(text))
+        if isinstance(read, Policy):
+            valid[branch] = read
+        else:
+            broken[branch] = _claimed(text or b"")
+            unusable.append(f"{branch}: its {read}")
     return Policies(valid, broken, tuple(unusable))
+
+
+def _parse(text: bytes | None) -> Policy | str:
+    """The policy, or why it cannot be used."""
+    if text is None:
+        return f"{POLICY_PATH} is too big"
+    try:
+        return parse_policy(text, where=POLICY_PATH).policy
+    except PolicyError as error:
+        return f"policy cannot be used: {error.message.splitlines()[0]}"
 
 
 def _claimed(text: bytes) -> frozenset[str]:
@@ -188,7 +202,7 @@ def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[s
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            beside = folder / f".{name}.new"
+            beside = folder / f".{name}.{os.getpid()}"
             beside.write_bytes(text.encode("utf-8", "surrogateescape"))
             beside.replace(folder / name)
     except OSError as error:
