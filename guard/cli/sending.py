@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guard.adapters.git import GitRepo
     from guard.core.claims import Claim
     from guard.core.model import Commit
+    from guard.journeys.remote_policy import RemotePolicies
     from guard.journeys.statements import Sender, Sent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,20 +68,23 @@ class Clone:
     by: str | None
     key: str | None
 
-    def branches(self) -> dict[str, Commit]:
-        """The remote's branches as this clone last saw them."""
+    def _policies(self) -> RemotePolicies:
+        """Those of the remote's branches, as this clone last saw them."""
         from guard.core.model import Commit
+        from guard.journeys.remote_policy import RemotePolicies
 
         prefix = f"refs/remotes/{self.remote}/"
-        return {ref.removeprefix(prefix): Commit(name) for ref, name in self.git.refs(prefix).items()}
+        refs = self.git.refs(prefix)
+        return RemotePolicies(
+            self.git, {ref.removeprefix(prefix): Commit(name) for ref, name in refs.items()}
+        )
 
     def target(self) -> str:
         """The branch that is meant. Raises UsageError."""
         from guard.core.claims import branch_name
-        from guard.journeys.remote_policy import find_target
 
         if self.named_target is None:
-            return find_target(self.git, self.branches())
+            return self._policies().target()
         try:
             return str(branch_name(self.named_target.removeprefix("refs/heads/")))
         except ValueError as error:
@@ -101,11 +105,8 @@ class Clone:
 
     def sender(self) -> Sender:
         from guard import wiring
-        from guard.journeys.remote_policy import find_repository
 
-        repository = self.named_repository or find_repository(
-            self.git, self.branches(), target=self.named_target
-        )
+        repository = self.named_repository or self._policies().repository(target=self.named_target)
         return wiring.clone_sender(self.path, self.remote, repository=repository, by=self.by, key=self.key)
 
 

@@ -35,6 +35,8 @@ from guard.ports import Inbox, Ledger
 MAX_STATEMENTS = 100
 """Statements in one push; each is a signature to check while the branch waits."""
 
+_OWN = ("refs/guard", "refs/proposals")
+"""In whatever case they are written, because some file systems take the two for one."""
 _STATEMENT_REF = re.compile(re.escape(STATEMENT_REFS) + r"([0-9a-f]{64})")
 
 
@@ -69,16 +71,16 @@ class Checked:
 
 
 def receive(updates: Sequence[Update], counter: Counter, *, now: datetime) -> tuple[Finding, ...]:
-    """Check every update of the guard's own refs (`refs/guard/**`, `refs/proposals/**`) and, when there is nothing
-    to complain about, record the statements with `now` as their time of receipt. What is wrong, else nothing.
+    """Check every update of the guard's own refs (`refs/guard/**`, `refs/proposals/**`; others are passed over) and,
+    when there is nothing to complain about, record the statements with `now` as their time of receipt. What is
+    wrong, else nothing.
 
     Raises LedgerError when they cannot be recorded; then the push must be refused too.
     """
-    statements = [update for update in updates if _STATEMENT_REF.fullmatch(update.ref)]
-    proposals = [update for update in updates if update.ref.startswith(PROPOSAL_REFS)]
-    problems = [
-        _foreign(update) for update in updates if update not in statements and update not in proposals
-    ]
+    own = [update for update in updates if update.ref.casefold().startswith(_OWN)]
+    statements = [update for update in own if _STATEMENT_REF.fullmatch(update.ref)]
+    proposals = [update for update in own if update.ref.startswith(PROPOSAL_REFS)]
+    problems = [_foreign(update) for update in own if update not in statements and update not in proposals]
     if len(statements) > MAX_STATEMENTS:
         problems.append(Finding("statement.too-many", f"one push brings at most {MAX_STATEMENTS} statements"))
     if problems:

@@ -15,46 +15,63 @@ _DEFAULTS = ("HEAD", "master", "main")
 """Where the remote's default policy is looked for; HEAD is the remote's default branch, where the clone knows it."""
 
 
-def find_target(git: Git, branches: Mapping[str, Commit]) -> str:
-    """The one protected branch. `branches` are the remote's, by name. Raises UsageError where there is not exactly
-    one: by the default branch's policy, or by the branches that carry a policy which protects themselves."""
-    default = next((found for name in _DEFAULTS if (found := _policy(git, branches.get(name)))), None)
-    protected = tuple(default.branches) if default else tuple(_self_protected(git, branches))
-    if len(protected) == 1:
-        return protected[0]
-    said = f"it protects {', '.join(protected)}" if protected else "no policy was found on its branches"
-    raise UsageError(
-        f"which branch is meant? Of the remote is known: {said}",
-        fix=f"name it: --target {protected[0] if protected else 'release/platform-control'}",
-        code="usage.target",
-    )
+class RemotePolicies:
+    """The policies of a remote's branches, each read at most once. `branches` are the remote's, by name.
 
+    A policy that cannot be used is passed over, because the server judges it anyway; `problems` say why, by branch.
+    """
 
-def find_repository(git: Git, branches: Mapping[str, Commit], *, target: str | None) -> str:
-    """The repository's name by the target's policy, else by the default one. Raises UsageError where no policy
-    tells."""
-    named = (target,) if target else ()
-    for name in (*named, *_DEFAULTS, *(() if target else _self_protected(git, branches))):
-        if policy := _policy(git, branches.get(name)):
-            return policy.project.repository
-    raise UsageError(
-        "the repository's name is not known: no policy was found on the remote's branches",
-        fix="fetch it (git fetch), or name the repository as the server's settings do: --repository group/project",
-        code="usage.repository",
-    )
+    def __init__(self, git: Git, branches: Mapping[str, Commit]) -> None:
+        self._git = git
+        self._branches = branches
+        self._read: dict[str, Policy | None] = {}
+        self.problems: dict[str, str] = {}
 
+    def target(self) -> str:
+        """The one protected branch. Raises UsageError where there is not exactly one: by the default branch's
+        policy, or by the branches that carry a policy which protects themselves."""
+        default = next((policy for name in _DEFAULTS if (policy := self._policy(name))), None)
+        protected = tuple(default.branches) if default else tuple(self._self_protected())
+        if len(protected) == 1:
+            return protected[0]
+        said = f"it protects {', '.join(protected)}" if protected else self._nothing_found()
+        raise UsageError(
+            f"which branch is meant? Of the remote is known: {said}",
+            fix=f"name it: --target {protected[0] if protected else 'release/platform-control'}",
+            code="usage.target",
+        )
 
-def _self_protected(git: Git, branches: Mapping[str, Commit]) -> Iterable[str]:
-    for name, commit in branches.items():
-        policy = _policy(git, commit)
-        if policy and name in policy.branches:
-            yield name
+    def repository(self, *, target: str | None) -> str:
+        """The repository's name by the target's policy, else by the default one. Raises UsageError where no
+        policy tells."""
+        first = (target,) if target else ()
+        for name in (*first, *_DEFAULTS, *self._self_protected()):
+            if policy := self._policy(name):
+                return policy.project.repository
+        raise UsageError(
+            f"the repository's name is not known: {self._nothing_found()}",
+            fix="fetch it (git fetch), or name the repository as the server's settings do: --repository group/project",
+            code="usage.repository",
+        )
 
+    def _self_protected(self) -> Iterable[str]:
+        return (name for name in self._branches if (policy := self._policy(name)) and name in policy.branches)
 
-def _policy(git: Git, commit: Commit | None) -> Policy | None:
-    """The policy at a commit; None where there is none or it cannot be used, because the server says so anyway."""
-    try:
-        text = git.read(commit, POLICY_PATH) if commit else None
-        return parse_policy(text, where=POLICY_PATH).policy if text is not None else None
-    except GuardError:
-        return None
+    def _policy(self, name: str) -> Policy | None:
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        return self._read[name]
+
+    def _load(self, name: str) -> Policy | None:
+        commit = self._branches.get(name)
+        try:
+            text = self._git.read(commit, POLICY_PATH) if commit else None
+            return parse_policy(text, where=f"{POLICY_PATH} at {name}").policy if text is not None else None
+        except GuardError as error:
+            self.problems[name] = error.message.splitlines()[0]
+            return None
+
+    def _nothing_found(self) -> str:
+        if not self.problems:
+            return f"no {POLICY_PATH} was found on its branches"
+        return "no policy that can be used: " + "; ".join(list(self.problems.values())[:2])
