@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import threading
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,20 +99,22 @@ class Objects:
         return tuple(parse_tree(self.get(name, "tree"), digest_size=20 if self._format == "sha1" else 32))
 
     def add(self, kind: str, content: bytes) -> str:
-        """Write an object into the scratch repository; its name."""
+        """Write an object into the scratch repository; its name. Raises GitError."""
         name = self._hash(kind, content)
         file = self._scratch.path / "objects" / name[:2] / name[2:]
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(zlib.compress(_framed(kind, content), 1))
+        try:
+            if not file.exists():
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(zlib.compress(_framed(kind, content), 1))
+        except OSError as error:
+            raise GitError(f"the scratch repository cannot be written: {error}", code="git.scratch") from None
         return name
 
     def close(self) -> None:
         with self._lock:
             process, self._process = self._process, None
             if process is not None:
-                process.kill()
-                process.communicate()
+                _stop(process)
 
     def _hash(self, kind: str, content: bytes) -> str:
         return hashlib.new(self._format, _framed(kind, content), usedforsecurity=False).hexdigest()
@@ -172,6 +175,7 @@ class Objects:
                 )
             except OSError as error:
                 raise GitError(f"git cannot be run: {error}", code="git.unusable") from None
+            weakref.finalize(self, _stop, self._process)
         process = self._process
         if process.stdin is None or process.stdout is None:
             raise GitError("git cat-file has no pipes")
@@ -180,6 +184,13 @@ class Objects:
     def _broken(self) -> None:
         self.close()
         raise GitError("git cat-file stopped without an answer", fix="check the repository: git fsck")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it and close its pipes, also when whoever opened the repository forgot to."""
+    if process.returncode is None:
+        process.kill()
+        process.communicate()
 
 
 def _framed(kind: str, content: bytes) -> bytes:
