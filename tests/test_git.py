@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from guard.adapters import git_objects
 from guard.adapters.git import GitRepo
 from guard.core.errors import GitError
 from guard.core.model import Commit
+from guard.ports import Git
 from tests.gitrepo import Repo
 
 NOWHERE = Commit("1" * 40)
@@ -315,3 +321,47 @@ def test_messages_in_other_encodings(repo: Repo, git: GitRepo) -> None:
     raw = f"tree {repo.git('rev-parse', 'HEAD^{tree}')}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n".encode()
     name = repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw + b"bad \xff\xfe bytes\n")
     assert git.commit(Commit(name)).subject == "bad �� bytes"
+
+
+def test_it_is_the_port(git: GitRepo) -> None:
+    port: Git = git
+    assert port.resolve("HEAD")
+
+
+def test_forgetting_it_leaves_nothing_behind(repo: Repo) -> None:
+    forgotten = GitRepo(repo.path)
+    forgotten.read(Commit(repo.rev("HEAD")), "a.txt")
+    scratch = forgotten.scratch.path
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del forgotten
+        gc.collect()
+    assert not scratch.exists()
+
+
+def test_many_objects_and_threads(repo: Repo, git: GitRepo) -> None:
+    files = {f"many/{number}.txt": f"{number}\n" * number for number in range(300)}
+    head = Commit(repo.commit("many", files))
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(lambda name: git.read(head, name), files))
+    assert read == [content.encode() for content in files.values()]
+
+
+def test_no_room_for_the_scratch_is_an_error(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with pytest.raises(GitError) as raised:
+        GitRepo(repo.path)
+    assert raised.value.code == "git.scratch"
+
+
+def test_git_that_hangs_is_killed(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "bin/git"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexec sleep 60\n")
+    fake.chmod(0o755)
+    head = Commit(repo.rev("HEAD"))
+    with GitRepo(repo.path) as git:
+        monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        monkeypatch.setattr(git_objects, "TIMEOUT", 0.2)
+        with pytest.raises(GitError):
+            git.tree_of(head)

@@ -164,9 +164,19 @@ class Scratch:
     """A bare repository of our own that sees the judged repository's objects; gone when closed or forgotten."""
 
     def __init__(self, place: Place) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="guard-git-"))
-        self.close = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         self.shallow = _read_shallow(place.shallow)
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="guard-git-"))
+            self.close = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+            self._fill(place)
+        except OSError as error:
+            raise GitError(
+                f"no scratch repository can be made: {error}",
+                code="git.scratch",
+                fix="free some room, or set TMPDIR",
+            ) from None
+
+    def _fill(self, place: Place) -> None:
         for folder in ("objects/info", "objects/pack", "refs/heads"):
             (self.path / folder).mkdir(parents=True)
         self._write("HEAD", b"ref: refs/heads/unborn\n")
