@@ -133,6 +133,7 @@ REFUSALS: list[Any] = [
         None, {"seen_policy": "sha256:" + "0" * 64}, "promotion.policy-changed", id="policy-changed-since"
     ),
     pytest.param(None, {"script": "scripts/none.sh"}, "promotion.no-script", id="script-not-on-upstream"),
+    pytest.param(None, {"by": "ann\x1b[31m"}, "permit.malformed", id="a-name-that-no-permit-can-hold"),
     pytest.param(None, {"script": "scripts"}, "promotion.no-script", id="script-is-a-folder"),
 ]
 
@@ -427,6 +428,8 @@ def test_the_clone_fetches_what_it_lacks(world: World, tmp_path: Path) -> None:
 def test_who_asks_is_whom_the_clone_names(world: World) -> None:
     Repo(world.clone).git("config", "user.email", "ann@example.com")
     assert asker(world.clone) == "ann@example.com"
+    Repo(world.clone).git("config", "user.email", "ann\x1b[31m" + "x" * 300)
+    assert asker(world.clone) == ("ann[31m" + "x" * 300)[:200]
 
 
 def test_ctrl_c_lets_the_script_end_and_the_truth_is_recorded(tmp_path: Path) -> None:

@@ -100,14 +100,13 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    # Changing the journal mode does not wait for other openers, so they wait here instead.
+    # Changing the journal mode does not wait for other openers, so they wait here instead: on the folder, because
+    # a lock file made by one user could shut another one out.
     try:
-        descriptor = os.open(
-            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be opened: {error.strerror}", fix="mend the folder", code="ledger.cannot-open"
+            f"{path} cannot be opened: {error.strerror}", fix="mend its folder", code="ledger.cannot-open"
         ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -129,13 +129,15 @@ class SqliteLedger:
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:
         """See the port. A flock on a file beside the database, which no child process inherits."""
+        name = hashlib.sha256(f"{self.repository}\0{ref}".encode()).hexdigest() + ".lock"
         try:
-            self._locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = self._locks / (hashlib.sha256(f"{self.repository}\0{ref}".encode()).hexdigest() + ".lock")
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._locks.mkdir(exist_ok=True)
+            descriptor = os.open(self._locks / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
         except OSError as error:
             raise LedgerError(
-                f"no lock can be kept beside the ledger: {error}", fix="mend its folder"
+                f"no lock can be kept in {self._locks}: {error.strerror}",
+                fix="let whoever promotes write in that folder",
+                code="ledger.no-lock",
             ) from None
         try:
             _lock(descriptor, ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import signal
 import subprocess
 import tempfile
@@ -104,9 +105,19 @@ def remote_head(clone: Path, remote: str, ref: str) -> str | None:
 
 
 def asker(clone: Path) -> str:
-    """Who the clone's configuration says is asking (an e-mail address), else the login name. It proves nothing."""
+    """Who the clone's configuration says is asking (an e-mail address), else the login name; at most 200 printable
+    characters. It proves nothing."""
     said = _git(clone, "config", "user.email").stdout.decode(errors="replace").strip()
-    return said or getpass.getuser()
+    name = "".join(character for character in said or _login() if character.isprintable())
+    return name[:200] or "unknown"
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that no user has.
+        return f"uid {os.getuid()}"
 
 
 def _has(clone: Path, commit: str) -> bool:

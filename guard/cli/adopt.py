@@ -70,9 +70,7 @@ def _report(baseline: Baseline, form: str, *, new: bool) -> None:
     branch, result = baseline.ref.removeprefix("refs/heads/"), "adopted" if new else "already adopted"
     if form == "json":
         document = {"result": result.replace(" ", "-"), "branch": branch, "head": baseline.head}
-        click.echo(
-            json.dumps({**document, "drift": [dict(commit) for commit in baseline.drift]}, ensure_ascii=False)
-        )
+        click.echo(json.dumps({**document, "drift": [dict(commit) for commit in baseline.drift]}))
         return
     click.echo(f"{result}: {branch} at {baseline.head}")
     if baseline.drift:

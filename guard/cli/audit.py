@@ -84,7 +84,7 @@ def log(
     if limit is not None:
         shown = reversed(list(islice(shown, limit)))
     for entry in shown:
-        click.echo(json.dumps(asdict(entry), ensure_ascii=False) if form == "json" else _line(entry))
+        click.echo(json.dumps(asdict(entry)) if form == "json" else _line(entry))
     return 0
 
 

@@ -95,13 +95,15 @@ def promote(**options: Any) -> int:
 
 
 def _promote(desk: Desk, branch: str, options: Options) -> int:
-    from guard.journeys.plan import branch_head, branch_rules, make_plan
+    from guard.journeys.plan import branch_rules, make_plan
+    from guard.journeys.promotion import check_head
 
     if not options.dry_run:
         _finish_earlier(desk, branch, options)
     rules = branch_rules(desk.sources, branch)
+    ref = f"refs/heads/{branch}"
+    old = check_head(desk.ledger, ref, desk.sources.git.resolve(ref))
     new = _wanted(desk, branch, options)
-    old = branch_head(desk.sources, branch)
     if new is None or new == old:
         why = f"{branch} stands at {old[:10]} already" if new else f"there is no open proposal into {branch}"
         return _report(
@@ -174,7 +176,9 @@ def _show(plan: Plan, options: Options) -> None:
         click.echo(
             f"  … and {count - SHOWN_COMMITS} more: git log {candidate.old[:10]}..{candidate.new[:10]}"
         )
-    click.echo(f"moved by: {plan.rules.promote or 'a push of the guard itself (the policy names no script)'}")
+    click.echo(
+        f"moved by: {plain(plan.rules.promote or 'a push of the guard itself (the policy names no script)')}"
+    )
     if plan.rules.read_first:
         click.echo("read first:")
         for path in plan.rules.read_first:
@@ -265,7 +269,7 @@ def _refuse(decision: Decision, options: Options) -> int:
 
 
 def _report(options: Options, text: str, **document: Any) -> int:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False) if options.form == "json" else text)
+    click.echo(json.dumps(document, indent=2) if options.form == "json" else text)
     return 0
 
 

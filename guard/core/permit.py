@@ -96,14 +96,19 @@ class Signer(Protocol):
 
 def sign(permit: Permit, signer: Signer) -> str:
     """The compact JWS of a permit. Raises PermitError for one that no verifier would take."""
+    check_form(permit)
     payload = _claims(permit)
-    _permit_of(payload)
     head = _encode(_canonical({"alg": ALGORITHM, "kid": signer.kid, "typ": TYPE}))
     body = _encode(_canonical(payload))
     token = f"{head}.{body}.{_encode(signer.sign(f'{head}.{body}'.encode('ascii')))}"
     if len(token) > MAX_TOKEN:
         raise _malformed(f"it would be longer than {MAX_TOKEN} characters")
     return token
+
+
+def check_form(permit: Permit) -> None:
+    """Raise PermitError `permit.malformed` for a permit that no verifier would take, whatever signs it."""
+    _permit_of(_claims(permit))
 
 
 def verify(

@@ -9,6 +9,7 @@ from guard.core.errors import GuardError, Refused
 from guard.core.model import Commit, Unknown
 from guard.journeys.gather import Sources
 from guard.journeys.plan import branch_head
+from guard.render.safe import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _merge(
 ) -> Commit:
     tree, conflicts = workshop.merge(*parents)
     if conflicts:
-        listed = "".join(f"\n  {path}" for path in conflicts)
+        listed = "".join(f"\n  {plain(path)}" for path in conflicts)
         steps = (
             f"git fetch {remote}",
             f"git switch --detach {remote}/{branch}",

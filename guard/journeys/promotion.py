@@ -12,10 +12,11 @@ from datetime import timedelta
 from guard.core.canonical import digest_of, digest_of_bytes
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Commit, Decision
-from guard.core.permit import Permit
+from guard.core.permit import Permit, check_form
 from guard.journeys.reconcile import Attempt, Ending, expected_head, settle, unfinished
 from guard.ports import Clock, Ledger
 from guard.render.decision_json import decision_document
+from guard.render.safe import plain
 
 
 class NotGo(Refused):
@@ -120,7 +121,7 @@ def promote(request: Request, tools: Tools) -> Promoted:
     """
     with tools.ledger.branch_lock(request.ref):
         earlier = recover(tools.ledger, request.ref, read_head=tools.read_head, clock=tools.clock)
-        head = check_head(tools, request.ref)
+        head = check_head(tools.ledger, request.ref, tools.read_head(request.ref))
         if head == request.new:
             old = earlier.attempt.old if earlier and earlier.moved else head
             return Promoted(
@@ -144,17 +145,13 @@ def recover(
     return settle(ledger, attempt, read_head=lambda: read_head(ref), clock=clock.now, why=why)
 
 
-def check_head(tools: Tools, ref: str) -> Commit:
-    """Where the branch stands, which is where the ledger expects it. Raises Refused when it is not so."""
-    branch, expected, head = (
-        ref.removeprefix("refs/heads/"),
-        expected_head(tools.ledger, ref),
-        tools.read_head(ref),
-    )
+def check_head(ledger: Ledger, ref: str, head: Commit | None) -> Commit:
+    """`head` (None: there is no such branch), which is where the ledger expects it. Raises Refused when not."""
+    branch, expected = ref.removeprefix("refs/heads/"), expected_head(ledger, ref)
     if head is None:
         raise Refused(
             f"there is no branch {branch} on the server",
-            fix="make it, or put it back, and record it: guard adopt --branch " + branch,
+            fix=f"make it, or put it back, and record it: guard adopt --branch {branch}",
             code="promotion.no-branch",
         )
     if expected is None:
@@ -165,8 +162,7 @@ def check_head(tools: Tools, ref: str) -> Commit:
         )
     if head != expected:
         raise Refused(
-            f"{branch} stands at {head}, but the last recorded promotion left it at {expected}: "
-            "it was moved without a permit",
+            f"{branch} stands at {head}, but the ledger expects it at {expected}: it was moved without a permit",
             fix=f"put it back, or accept it for a reason: guard adopt --branch {branch} --force --because TEXT",
             code="promotion.drift",
         )
@@ -206,7 +202,7 @@ def _read_script(request: Request, tools: Tools, decision: Decision) -> Script |
     data = tools.read_file(upstream, request.script)
     if data is None:
         raise Refused(
-            f"the promote script {request.script} is not a file on upstream ({upstream[:10]})",
+            f"the promote script {plain(request.script)} is not a file on upstream ({upstream[:10]})",
             fix="merge it to upstream first, or mend `promote` in guard.toml",
             code="promotion.no-script",
         )
@@ -231,6 +227,7 @@ def _record(request: Request, tools: Tools, decision: Decision) -> tuple[Attempt
         issued=int(now.timestamp()),
         expires=int((now + request.permit_life).timestamp()),
     )
+    check_form(permit)
     requested = ledger.append(
         "promotion.requested", {"promotion": promotion, **move, "by": request.by}, at=now
     )
@@ -255,7 +252,7 @@ def _move(attempt: Attempt, permit: Permit, script: Script | None, request: Requ
     named = script and {"path": script.path, "commit": script.commit, "digest": digest_of_bytes(script.data)}
     body = {"promotion": attempt.id, "permit": permit.id, "script": named}
     tools.ledger.append("promotion.started", body, at=tools.clock.now())
-    what = script.path if script else "the push"
+    what = plain(script.path) if script else "the push"
     tools.tell(f"running {what}")
     move = Move(token, permit.ref, Commit(permit.old), Commit(permit.new), script, request.arguments)
     try:
