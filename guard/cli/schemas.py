@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from guard.cli.catalogue import catalogue_page
 from guard.cli.reference import policy_reference
 from guard.core.policy_schema import policy_schema_text
+from guard.render.decision_json import decision_schema
+from guard.render.lineage_json import lineage_schema
+
+
+def _json(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
 
 GENERATORS: dict[str, Callable[[], str]] = {
     # path below docs/: what makes its text
     "schemas/policy.schema.json": policy_schema_text,
+    "schemas/decision.schema.json": lambda: _json(decision_schema()),
+    "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "policy-reference.md": policy_reference,
     "catalogue.md": catalogue_page,
 }

@@ -110,17 +110,19 @@ def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPol
         if text is not None:
             return Known(parse_policy(text, where=where), where, sources.clock.now())
         why = f"{branch} carries no {POLICY_PATH}"
-    except (PolicyError, GuardError) as error:
-        why = f"{where} cannot be used: {error.message}"
+    except PolicyError as error:
+        why = f"{where} cannot be used: {error.brief}"
+    except GuardError as error:
+        why = f"{where} cannot be read: {error.message}"
     if sources.bootstrap is None:
         fix = f"guard init writes one; it counts once it stands on {branch}, or give the operator's with --policy"
         return Unknown(why, fix=fix, who=("release-owner", "operator"))
     text, name = sources.bootstrap
-    source = f"{name} (bootstrap policy, because {why.splitlines()[0]})"
+    source = f"{name} (bootstrap policy, because {why})"
     try:
         return Known(parse_policy(text, where=name), source, sources.clock.now())
     except PolicyError as error:
-        return Unknown(f"{why}; the bootstrap policy {error.message}", fix=error.fix, who=("operator",))
+        return Unknown(f"{why}; the bootstrap policy {error.brief}", fix=error.fix, who=("operator",))
 
 
 def _policy_upstream(policy: Fact[LoadedPolicy], branch: str) -> str:
