@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from guard.core.facts import Approval, Incident, LineageFacts, Proposal, SignOff, Submission
+from guard.core.facts import (
+    Approval,
+    Comment,
+    CommitStatus,
+    Incident,
+    LineageFacts,
+    Proposal,
+    Protection,
+    SignOff,
+    Submission,
+)
 from guard.core.model import Commit, Fact
 
 
@@ -46,7 +56,9 @@ class Git(Protocol):
         """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`."""
         ...
 
-    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts: ...
+    def lineage(
+        self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str
+    ) -> LineageFacts: ...
 
 
 class Forge(Protocol):
@@ -68,9 +80,37 @@ class Forge(Protocol):
         """The people behind user names and `@groups`, now. One too few is the safe error."""
         ...
 
-    def incidents(self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]) -> Fact[tuple[Incident, ...]]:
+    def incidents(
+        self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]
+    ) -> Fact[tuple[Incident, ...]]:
         """The open incidents with any of the labels. Where the forge knows who closed one, only a closing by one
         of `closers` counts. One too many is the safe error."""
+        ...
+
+
+class Voice(Protocol):
+    """What the guard says on a forge, and what it has to see to say each thing once. Raises ForgeError."""
+
+    def me(self) -> str:
+        """The guard's own name on the forge, as `Comment.author` and as pushers and mergers name it."""
+        ...
+
+    def status(self, commit: Commit, context: str) -> CommitStatus | None:
+        """The newest status of this context that the guard itself posted on the commit, or None."""
+        ...
+
+    def post_status(self, commit: Commit, status: CommitStatus) -> None: ...
+
+    def comments(self, proposal: Proposal) -> tuple[Comment, ...]:
+        """All comments, oldest first; never a shorter list than there is."""
+        ...
+
+    def add_comment(self, proposal: Proposal, body: str) -> Comment: ...
+
+    def edit_comment(self, proposal: Proposal, comment: Comment, body: str) -> None: ...
+
+    def protection(self, branch: str) -> Fact[Protection | None]:
+        """How the branch is protected; Known(None) when it surely is not."""
         ...
 
 
@@ -105,7 +145,9 @@ class Entry:
 class Ledger(Protocol):
     """Append-only and hash-chained, one chain per repository."""
 
-    def append(self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None) -> Entry:
+    def append(
+        self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
+    ) -> Entry:
         """Add an entry, durable when this returns. An entry with the same `once` is there already: that one is
         returned and nothing is added, so that doing a thing twice records it once. Raises LedgerError."""
         ...

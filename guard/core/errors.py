@@ -83,3 +83,9 @@ class SettingsError(GuardError):
     """The operator's settings or keys are missing or wrong."""
 
     code = "settings.invalid"
+
+
+class ForgeError(GuardError):
+    """The forge could not be asked or told."""
+
+    code = "forge.failed"

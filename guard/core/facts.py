@@ -177,3 +177,35 @@ class Facts:
     incidents: Fact[tuple[Incident, ...]]
     members: Mapping[str, Fact[frozenset[str]]] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """What the guard says on a commit. `state` is `success`, `failure`, `pending` or `error`; `description` has at
+    most 140 characters, the smaller of the forges' limits."""
+
+    context: str
+    state: str
+    description: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment of a proposal. `author` is the forge's name for who wrote it."""
+
+    id: str
+    author: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How a forge protects a branch. `pushers` and `mergers` are everyone who may push to it or merge into it, as
+    the forge names them (`@group`, a user, or a level such as `Maintainers`)."""
+
+    branch: str
+    pushers: tuple[str, ...]
+    mergers: tuple[str, ...]
+    force_push: bool
+    deletable: bool
