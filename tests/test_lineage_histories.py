@@ -545,6 +545,108 @@ def unknown_root_commit_merged(w: World) -> None:
     w.on("release").git("merge", "-q", "--allow-unrelated-histories", "-m", "other", "again")
 
 
+@story("on-upstream/ancestor", "on-upstream/ancestor", "missing")
+def edited_merge_that_claims_a_fix_it_has_already(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.base = w.pick(fix)
+    w.master("another", {"lib.txt": lines((9, "another"))})
+    w.on("release").git("merge", "-q", "--no-ff", "-s", "ours", "-m", "merge", "master")
+    w.amend(message=f"merge\n\n(cherry picked from commit {fix})\n")
+
+
+@story("missing", "missing", "equivalent/trailer", "clean-merge/merge")
+def parts_of_a_squash_that_get_out_by_another_way(w: World) -> None:
+    other = w.master("other", {"lib.txt": lines((9, "other"))})
+    w.master("both", {"app.txt": lines((5, "fixed"), (20, "two"))})
+    first = w.release("one, with a backdoor", {"app.txt": lines((5, "fixed"), (30, "backdoor"))})
+    w.release("two, and the backdoor gone", {"app.txt": lines((5, "fixed"), (20, "two"))})
+    w.repo.git("switch", "-q", "-c", "around", first)
+    w.repo.pick(other)
+    w.on("release").git("merge", "-q", "--no-ff", "-m", "merge", "around")
+
+
+@story("reverted-upstream/squash")
+def squash_with_a_part_that_upstream_took_back(w: World) -> None:
+    picks = _three(w)
+    w.on("release").git("cherry-pick", "-n", *picks)
+    w.repo.commit("three")
+    w.revert("master", picks[2])
+
+
+@story("reverted-upstream/trailer", "reverted-upstream/trailer")
+def several_reverted_at_once(w: World) -> None:
+    one, two = w.master("one", FIX), w.master("two", {"lib.txt": lines((9, "two"))})
+    w.master(
+        f"Take two back\n\nThis reverts commits {one[:10]} and\n{two}.\n",
+        {"app.txt": lines(), "lib.txt": lines()},
+    )
+    w.pick(one)
+    w.pick(two)
+
+
+@story("reverted/revert")
+def a_pick_of_the_target_reverted_as_upstream_did(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.revert("master", fix)
+    w.base = w.pick(fix)
+    w.revert("release", w.base)
+
+
+@story("reverted/revert")
+def a_revert_whose_files_come_to_equal_upstreams(w: World) -> None:
+    w.master("before", {"app.txt": lines((5, "before"))})
+    fix = w.master("fix", {"app.txt": lines((5, "before and fixed"))})
+    picked = w.release(f"fix\n\n(cherry picked from commit {fix})\n", {"app.txt": lines((5, "by hand"))})
+    w.base = picked
+    w.revert("master", fix)
+    w.release(f'Revert "fix"\n\nThis reverts commit {picked}.\n', {"app.txt": lines((5, "before"))})
+
+
+@story("missing")
+def a_revert_that_slips_something_in(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.revert("master", fix)
+    w.base = w.pick(fix)
+    w.revert("release", w.base)
+    w.amend({"lib.txt": lines((9, "slipped in"))})
+
+
+@story("equivalent/patch-id")
+def landed_again_on_master_under_another_name(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.revert("master", fix)
+    w.master("fix, take two", FIX)
+    w.master("more", {"app.txt": lines((5, "fixed more"))})
+    w.on("release").git("cherry-pick", fix)
+
+
+@story("altered/trailer")
+def case_of_a_path_differs(w: World) -> None:
+    fix = w.master("new", {"New.txt": "new\n"})
+    w.release(f"new\n\n(cherry picked from commit {fix})\n", {"new.txt": "new\n"})
+
+
+@story("altered/trailer")
+def line_endings_differ(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.release(
+        f"fix\n\n(cherry picked from commit {fix})\n",
+        {"app.txt": FIX["app.txt"].replace("fixed\n", "fixed\r\n")},
+    )
+
+
+@story("altered/trailer")
+def missing_newline_at_the_end(w: World) -> None:
+    fix = w.master("new", {"new.txt": "new\n"})
+    w.release(f"new\n\n(cherry picked from commit {fix})\n", {"new.txt": "new"})
+
+
+@story("missing")
+def names_itself(w: World) -> None:
+    w.release("fix", FIX)
+    w.amend(message=f"fix\n\n(cherry picked from commit {w.repo.rev('HEAD')})\n")
+
+
 @pytest.mark.parametrize("format", ["sha1", "sha256"])
 @pytest.mark.parametrize(("tell", "verdicts"), [pytest.param(t, v, id=name) for name, t, v in STORIES])
 def test_verdicts(tmp_path: Path, tell: Story, verdicts: list[str], format: str) -> None:

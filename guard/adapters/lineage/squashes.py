@@ -59,11 +59,14 @@ class Squashes:
         named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
         if 1 < len(named) <= _MAX_NAMED:
             yield tuple(sorted(named, key=lambda part: order.get(part, -1)))
-        mine = self.touched[commit]
-        within = tuple(other for other in self.theirs if self.touched[other] and self.touched[other] <= mine)
-        whole = frozenset(path for other in within for path in self.touched[other]) == mine
-        if whole and 1 < len(within) <= _MAX_GUESSED and set(within) != named:
-            yield within
+        within = tuple(
+            part for part in self.theirs if self.touched[part] and self.touched[part] <= self.touched[commit]
+        )
+        fixes = tuple(part for part in within if not self.book[part].claims.reverts)
+        for parts in dict.fromkeys((within, fixes)):
+            paths = frozenset(path for part in parts for path in self.touched[part])
+            if 1 < len(parts) <= _MAX_GUESSED and paths == self.touched[commit] and set(parts) != named:
+                yield parts
 
     def _one_in_several(self, singles: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
         """Each run of commits on top of each other, as if it were one commit."""
