@@ -84,6 +84,7 @@ class LocalWorld:
         self.first = Commit(self.work.rev("HEAD"))
         self.ledger = SqliteLedger(folder / "ledger.sqlite3", repository=REPOSITORY)
         self.groups: dict[str, tuple[str, ...]] = {}
+        self.signers = allowed(PEOPLE)
         self.broken = False
 
     @property
@@ -97,10 +98,10 @@ class LocalWorld:
         self.work.git("push", "-q", str(self.bare.path), "master")
         return commit
 
-    def say(self, by: str, claim: Claim, *, report: bytes | None = None) -> Sent:
-        """Sign and send as this person. Raises Refused when the server does not take it."""
+    def say(self, by: str, claim: Claim, *, report: bytes | None = None, key: str = "") -> Sent:
+        """Sign and send as this person, with their own key or somebody's. Raises Refused when it is not taken."""
         now = self.clock.now()
-        sender = Sender(REPOSITORY, by, KeySigner(by), self)
+        sender = Sender(REPOSITORY, by, KeySigner(key or by), self)
         return send(claim, sender, now=now, nonce=f"{int(now.timestamp()):032x}", report=report)
 
     def propose(self, proposal: str, head: Commit, *, by: str, title: str = "A release") -> Sent:
@@ -133,5 +134,5 @@ class LocalWorld:
             )
 
     def receive(self, *updates: Update, ledger: Ledger | None = None) -> tuple[Finding, ...]:
-        counter = Counter(REPOSITORY, allowed(PEOPLE), BareRepo(self.bare.path), ledger or self.ledger)
+        counter = Counter(REPOSITORY, self.signers, BareRepo(self.bare.path), ledger or self.ledger)
         return receive(updates, counter, now=self.clock.now())

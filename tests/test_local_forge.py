@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.local import LocalForge
+from guard.core.allowed_signers import parse_allowed_signers
 from guard.core.canonical import digest_of_bytes
 from guard.core.claims import (
     ApprovalGiven,
@@ -26,6 +27,7 @@ from guard.core.statements import proposal_ref
 from guard.journeys.statements import Sent
 from tests.forge_contract import LABELS, ForgeContract, known
 from tests.local_world import TARGET, LocalWorld
+from tests.people import signer_line
 
 ANN, BOB, CI = "ann@example.com", "bob@example.com", "ci@example.com"
 
@@ -120,6 +122,22 @@ def test_an_open_proposal_cannot_be_taken_over(world: LocalWorld) -> None:
     world.close("r1", by=ANN)
     world.propose("r1", head, by=BOB)
     assert [one.proposer for one in known(world.forge.proposals(TARGET))] == [BOB]
+
+
+def test_one_key_is_one_person_whatever_names_it_signs_with(world: LocalWorld) -> None:
+    lines = [signer_line(name) for name in (ANN, BOB)]
+    lines += [signer_line(name).replace(name, "*@example.com") for name in (ANN, BOB)]
+    world.signers = parse_allowed_signers("\n".join(lines).encode())
+    head = world.commit("one")
+    world.propose("r1", head, by=ANN)
+    for name in (BOB, "cid@example.com", ANN):
+        world.say(name, ApprovalGiven(TARGET, head), key=BOB if name != ANN else ANN)
+    (proposal,) = known(world.forge.proposals(TARGET))
+    assert [one.actor for one in known(world.forge.approvals(proposal))] == [BOB, ANN]
+    world.say("ci@example.com", ApprovalGiven(TARGET, head), key=ANN)
+    assert [one.actor for one in known(world.forge.approvals(proposal))] == [BOB, ANN]
+    world.say(BOB, ApprovalWithdrawn(TARGET, head))
+    assert [one.actor for one in known(world.forge.approvals(proposal))] == ["cid@example.com", ANN]
 
 
 def test_a_milder_label_does_not_hide_an_incident(world: LocalWorld) -> None:

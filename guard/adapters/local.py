@@ -25,7 +25,7 @@ from guard.core.standing import (
     recorded_submissions,
     standing_approvals,
 )
-from guard.core.statements import PROPOSAL_REFS, STATEMENT_REFS, Statement
+from guard.core.statements import PROPOSAL_REFS, STATEMENT_REFS
 from guard.ports import Clock, Ledger
 
 T = TypeVar("T")
@@ -63,7 +63,9 @@ class LocalForge:
 
     def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
         def read() -> tuple[Approval, ...]:
-            return standing_approvals(self._record(*APPROVALS), target=proposal.target, commit=proposal.head)
+            proposed = latest_proposals(self._record(*PROPOSALS), proposal.target).get(proposal.id)
+            given = self._record(*APPROVALS)
+            return standing_approvals(given, target=proposal.target, commit=proposal.head, proposed=proposed)
 
         return self._fact(f"who approved {proposal.id}", "ledger", read)
 
@@ -152,9 +154,9 @@ class LocalForge:
             return Unknown(f"{what} cannot be read: {error.message}", fix=error.fix, who=("operator",))
 
 
-def _proposal(id: str, target: str, head: Commit, statement: Statement | None) -> Proposal:
+def _proposal(id: str, target: str, head: Commit, latest: Received | None) -> Proposal:
     """A ref that its last statement does not account for has no proposer that anybody knows."""
-    claim = statement.claim if statement else None
-    if statement is None or not isinstance(claim, ProposalOpened) or claim.head != head:
+    claim = latest.statement.claim if latest else None
+    if latest is None or not isinstance(claim, ProposalOpened) or claim.head != head:
         return Proposal(id, target, head, title="", proposer=None)
-    return Proposal(id, target, head, title=claim.title, proposer=statement.by)
+    return Proposal(id, target, head, title=claim.title, proposer=latest.statement.by)

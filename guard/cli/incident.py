@@ -61,7 +61,11 @@ def close_incident(name: str, note: str, form: str, **options: Any) -> None:
 
 
 @incident.command("list")
-@click.option("--target", metavar="BRANCH", required=True, help="The branch whose policy names the labels.")
+@click.option(
+    "--target",
+    metavar="BRANCH",
+    help="The branch whose policy names the labels [default: the only protected one].",
+)
 @click.option("--remote", default="origin", show_default=True, help="The remote that is guarded.")
 @click.option(
     "--server", metavar="BARE.git", help="The guarded repository [default: GUARD_SERVER, or the remote's]."
@@ -73,10 +77,11 @@ def close_incident(name: str, note: str, form: str, **options: Any) -> None:
     help="The clone to ask from [default: this folder].",
 )
 @form_option
-def list_incidents(target: str, remote: str, server: str | None, repo: Path, form: str) -> None:
+def list_incidents(target: str | None, remote: str, server: str | None, repo: Path, form: str) -> None:
     """List the open incidents that stop promotions; asks the server side, which must be on this machine.
 
     \b
+    guard incident list
     guard incident list --server platform.git --target release/platform-control
     """
     from guard import wiring
@@ -84,10 +89,22 @@ def list_incidents(target: str, remote: str, server: str | None, repo: Path, for
     from guard.journeys.gather import open_incidents
 
     home = wiring.server_side(server=server, clone=repo, remote=remote, what="guard incident list")
-    fact = open_incidents(wiring.server_sources(home, wiring.read_ledger(home)), target)
+    sources = wiring.server_sources(home, wiring.read_ledger(home))
+    fact = open_incidents(sources, target or _only_target(home.settings.git_dir))
     if isinstance(fact, Unknown):
         raise GuardError(fact.why, fix=fact.fix, code="incidents.unknown")
     _print(fact.value, form)
+
+
+def _only_target(git_dir: Path) -> str:
+    from guard.adapters.git import GitRepo
+    from guard.core.model import Commit
+    from guard.journeys.remote_policy import RemotePolicies
+
+    with GitRepo(git_dir) as git:
+        heads = git.refs("refs/heads/")
+        branches = {ref.removeprefix("refs/heads/"): Commit(name) for ref, name in heads.items()}
+        return RemotePolicies(git, branches).target()
 
 
 def _print(found: tuple[Incident, ...], form: str) -> None:

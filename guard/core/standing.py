@@ -23,38 +23,49 @@ from guard.core.statements import Statement, StatementError, statement_of
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A statement as it is on record: `at` is the server's time of receipt, `digest` (`sha256:…`) its name."""
+    """A statement as it is on record: `at` is the server's time of receipt, `digest` (`sha256:…`) its name, `key`
+    the fingerprint of the key that signed it."""
 
     statement: Statement
     at: datetime
     digest: str
+    key: str
 
 
 def received_of(at: str, body: Mapping[str, object]) -> Received:
     """The statement in the body of a ledger entry `statement.*`, and the entry's time. Raises StatementError."""
-    fields, digest = body.get("statement"), body.get("digest")
-    if not isinstance(fields, Mapping) or not isinstance(digest, str):
+    fields, digest, key = body.get("statement"), body.get("digest"), body.get("key")
+    if not isinstance(fields, Mapping) or not isinstance(digest, str) or not isinstance(key, str):
         raise StatementError("an entry of the ledger holds no statement", fix="guard audit verify")
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
         raise StatementError(f"an entry of the ledger has no time: {at[:40]!r}") from None
-    return Received(statement_of(fields), moment.astimezone(UTC), digest)
+    return Received(statement_of(fields), moment.astimezone(UTC), digest, key)
 
 
-def standing_approvals(record: Iterable[Received], *, target: str, commit: Commit) -> tuple[Approval, ...]:
-    """Who says yes to this commit for this branch; of several statements by one person the last one counts."""
-    latest: dict[str, Approval | None] = {}
+def standing_approvals(
+    record: Iterable[Received], *, target: str, commit: Commit, proposed: Received | None = None
+) -> tuple[Approval, ...]:
+    """Who says yes to this commit for this branch; of several statements by one person the last one counts.
+
+    One key is one person, whatever names it may sign with: of approvals by the same key the first counts, and none
+    by the key that `proposed` it under another name.
+    """
+    latest: dict[str, Received] = {}
     for one in record:
-        claim, by = one.statement.claim, one.statement.by
-        if not isinstance(claim, ApprovalGiven | ApprovalWithdrawn) or (claim.target, claim.commit) != (
-            target,
-            commit,
+        claim = one.statement.claim
+        if isinstance(claim, ApprovalGiven | ApprovalWithdrawn) and claim in (
+            ApprovalGiven(target, commit),
+            ApprovalWithdrawn(target, commit),
         ):
-            continue
-        given = isinstance(claim, ApprovalGiven)
-        latest[by] = Approval(by, claim.commit, one.at, source=one.digest) if given else None
-    return tuple(approval for approval in latest.values() if approval is not None)
+            latest[one.statement.by] = one
+    holders = {proposed.key: proposed.statement.by} if proposed else {}
+    return tuple(
+        Approval(by, commit, one.at, source=one.digest)
+        for by, one in latest.items()
+        if isinstance(one.statement.claim, ApprovalGiven) and holders.setdefault(one.key, by) == by
+    )
 
 
 def open_incidents(
@@ -108,10 +119,10 @@ def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submi
     )
 
 
-def latest_proposals(record: Iterable[Received], target: str) -> dict[str, Statement]:
+def latest_proposals(record: Iterable[Received], target: str) -> dict[str, Received]:
     """Proposal id → the last statement about it, opened or closed."""
     return {
-        claim.proposal: one.statement
+        claim.proposal: one
         for one in record
         if isinstance(claim := one.statement.claim, ProposalOpened | ProposalClosed)
         and claim.target == target

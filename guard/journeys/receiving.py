@@ -209,7 +209,7 @@ def _check_owner(ref: str, statement: Statement, before: str | None, counter: Co
     target, _, proposal = ref.removeprefix(PROPOSAL_REFS).rpartition("/")
     entries = counter.ledger.entries("statement.proposal-opened", "statement.proposal-closed")
     latest = latest_proposals((received_of(entry.at, entry.body) for entry in entries), target)
-    standing = latest.get(proposal) if before is not None else None
+    standing = latest[proposal].statement if before is not None and proposal in latest else None
     if standing is None or not isinstance(standing.claim, ProposalOpened):
         return
     if standing.by != statement.by:

@@ -1,0 +1,243 @@
+"""The commands that send statements, over real pushes: the server's hook runs in git's quarantine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from guard.adapters.ledger import SqliteLedger
+from guard.cli.main import status_of
+from guard.core.canonical import digest_of_bytes
+from guard.core.model import Commit
+from guard.core.statements import (
+    proposal_ref,
+)
+from tests.gitrepo import Repo, clean_environment
+from tests.local_world import REPOSITORY, TARGET
+from tests.people import key_of, signer_line, write_key
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+HEAD = Commit("a" * 40)
+ANN, BOB = "ann@example.com", "bob@example.com"
+REPORT = b"<testsuites/>"
+
+POLICY = f"""
+version = 1
+[project]
+forge = "local"
+repository = "{REPOSITORY}"
+[branches."{TARGET}"]
+upstream = "master"
+require = ["lineage", "approvals", "incidents"]
+[roles.platform]
+members = ["@owners"]
+[roles.security]
+members = ["{ANN}"]
+"""
+
+HOOK = """#!/bin/sh
+exec {python} -m guard.cli.main hook pre-receive --home {home}
+"""
+
+
+class Town:
+    """A guarded bare repository and a developer's clone; only the guard's own refs are pushed here."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in [*os.environ]:
+            if name.startswith(("GIT_", "GUARD_", "SSH_AUTH")):
+                monkeypatch.delenv(name)
+        for name, value in clean_environment().items():
+            monkeypatch.setenv(name, value)
+        self.bare = Repo.init(folder / "server.git", "--bare")
+        self.clone = Repo.init(folder / "clone")
+        self.clone.git("remote", "add", "origin", str(self.bare.path))
+        self.head = self.clone.commit("A platform", {"guard.toml": POLICY, "tool.sh": "exit 3\n"})
+        self.clone.git("push", "-q", "origin", "master", f"master:{TARGET}")
+        self.clone.git("fetch", "-q", "origin")
+        self.clone.git("config", "user.email", ANN)
+        self.home = self.bare.path / "guard"
+        self.home.mkdir()
+        (self.home / "settings.toml").write_text(
+            f'repository = "{REPOSITORY}"\ngit_dir = "{self.bare.path}"\n[groups]\n"@owners" = ["{BOB}"]\n'
+        )
+        (self.home / "allowed_signers").write_text("".join(f"{signer_line(name)}\n" for name in (ANN, BOB)))
+        hook = self.bare.path / "hooks" / "pre-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(HOOK.format(python=sys.executable, home=self.home))
+        hook.chmod(0o755)
+        for name in (ANN, BOB, "eve@example.com"):
+            write_key(folder / "keys" / name, key_of(name))
+        monkeypatch.setenv("GUARD_SSH_KEY", str(folder / "keys" / ANN))
+        monkeypatch.chdir(self.clone.path)
+        self.keys = folder / "keys"
+
+    def bodies(self, kind: str) -> list[Mapping[str, object]]:
+        ledger = SqliteLedger(self.home / "ledger.sqlite3", repository=REPOSITORY)
+        found = [entry.body["statement"] for entry in ledger.entries(f"statement.{kind}")]
+        return [body for body in found if isinstance(body, Mapping)]
+
+    def as_(self, name: str) -> tuple[str, ...]:
+        return ("--as", name, "--key", str(self.keys / name))
+
+
+@pytest.fixture
+def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
+    return Town(tmp_path, monkeypatch)
+
+
+def test_a_proposal_is_opened_approved_moved_and_closed(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["propose", "--title", "Release 1.2", "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["statement"]["proposal"] == "master"
+    assert town.bare.git("rev-parse", said["ref"])
+    ref = proposal_ref(TARGET, "master")
+    assert town.bare.rev(ref) == town.head
+    assert status_of(["approve", *town.as_(BOB)]) == 0
+    assert status_of(["withdraw", "--commit", "HEAD", *town.as_(BOB)]) == 0
+    assert f"approved {town.head[:10]} for {TARGET}, as {BOB}" in capsys.readouterr().out
+    assert [body["by"] for body in town.bodies("approval")] == [BOB]
+    assert [body["commit"] for body in town.bodies("approval-withdrawn")] == [town.head]
+    moved = town.clone.commit("more")
+    assert status_of(["propose"]) == 0
+    assert town.bare.rev(ref) == moved
+    assert [body["title"] for body in town.bodies("proposal-opened")] == ["Release 1.2", "more"]
+    assert status_of(["propose", "--close", "master", "--target", TARGET]) == 0
+    assert town.bare.git("for-each-ref", "refs/proposals") == ""
+
+
+def test_nothing_in_the_clone_is_touched(town: Town) -> None:
+    (town.clone.path / "guard.toml").write_text("half-done work")
+    town.clone.git("add", "-A")
+    before = town.clone.git("status", "--porcelain=v2", "--branch"), town.clone.git("for-each-ref")
+    assert status_of(["signoff", "security.threat-model", "--note", "seen"]) == 0
+    assert (town.clone.git("status", "--porcelain=v2", "--branch"), town.clone.git("for-each-ref")) == before
+
+
+def test_the_servers_words_reach_the_user(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["approve", *town.as_("eve@example.com")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("signer.unknown: nobody called eve@example.com may sign here\nfix: ")
+    assert "remote:" not in said
+    assert town.bodies("approval") == []
+
+
+def test_a_key_of_somebody_else_is_refused(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["approve", "--as", ANN, "--key", str(town.keys / BOB)]) == 1
+    assert "signer.other-key" in capsys.readouterr().err
+
+
+def test_a_server_that_cannot_be_reached_is_no_refusal(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    town.clone.git("remote", "set-url", "origin", str(town.bare.path / "gone"))
+    assert status_of(["approve"]) == 2
+    assert "push.failed" in capsys.readouterr().err
+
+
+def test_a_closed_server_door_records_nothing_of_a_proposal(town: Town) -> None:
+    """Atomic: neither the proposal nor its statement arrives without the other."""
+    assert status_of(["propose", *town.as_("eve@example.com")]) == 1
+    assert town.bare.git("for-each-ref", "refs/proposals", "refs/guard") == ""
+
+
+def test_incidents_are_opened_listed_and_closed(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    listing = ["incident", "list", "--format", "json"]
+    assert status_of(["incident", "open", "--label", "SEV-1", "--id", "INC-1", "Balances are wrong"]) == 0
+    capsys.readouterr()
+    assert status_of(listing) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"id": "INC-1", "label": "SEV-1", "title": "Balances are wrong"}
+    ]
+    assert status_of(["incident", "close", "INC-1", "--note", "mended", *town.as_(BOB)]) == 0
+    capsys.readouterr()
+    assert status_of(listing) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_report_is_added(town: Town, tmp_path: Path) -> None:
+    (tmp_path / "report.xml").write_bytes(REPORT)
+    options = ["--source", "junit", "--commit", "HEAD", "--tool", "pytest", "--tool-version", "8"]
+    assert status_of(["evidence", "add", *options, "--exit-code", "1", str(tmp_path / "report.xml")]) == 0
+    (body,) = town.bodies("evidence")
+    assert (body["digest"], body["exit_code"], body["commit"]) == (digest_of_bytes(REPORT), 1, town.head)
+
+
+def test_a_tool_is_run_and_its_bad_end_submitted_too(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["sh", "-c", "echo hello; echo '<x/>' > out.xml; exit 3"]
+    assert status_of(["evidence", "run", "--source", "tests", "--report", "out.xml", "--", *command]) == 3
+    assert capfd.readouterr().out == "hello\n"
+    (body,) = town.bodies("evidence")
+    assert (body["exit_code"], body["command"], body["tool"]) == (3, command, "sh")
+    assert body["digest"] == digest_of_bytes(b"<x/>\n")
+
+
+def test_a_report_of_an_earlier_run_is_not_submitted(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
+    (town.clone.path / "out.xml").write_bytes(REPORT)
+    assert status_of(["evidence", "run", "--source", "tests", "--report", "out.xml", "--", "true"]) == 0
+    assert "was not written" in capfd.readouterr().err
+    assert [body["digest"] for body in town.bodies("evidence")] == [""]
+
+
+def test_a_tool_ended_by_a_signal_is_submitted_as_a_shell_says_it(town: Town) -> None:
+    assert status_of(["evidence", "run", "--source", "tests", "--", "sh", "-c", "kill -9 $$"]) == 137
+    assert [body["exit_code"] for body in town.bodies("evidence")] == [137]
+
+
+def test_a_tool_is_not_run_on_anything_but_the_commit(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["evidence", "run", "--source", "tests"]
+    (town.clone.path / "tool.sh").write_text("exit 0\n")
+    assert status_of([*run, "--", "touch", "ran"]) == 1
+    assert "evidence.changed-files" in capsys.readouterr().err
+    town.clone.commit("mended")
+    assert status_of([*run, "--commit", town.head, "--", "touch", "ran"]) == 1
+    assert "evidence.other-commit" in capsys.readouterr().err
+    assert status_of([*run, "--", "no-such-tool-here"]) == 64
+    assert not (town.clone.path / "ran").exists()
+    assert town.bodies("evidence") == []
+
+
+def test_the_target_is_asked_for_where_it_is_not_plain(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = POLICY + '\n[branches."release/other"]\nupstream = "master"\nrequire = ["lineage"]\n'
+    town.clone.commit("two", {"guard.toml": two})
+    town.clone.git("push", "-q", "origin", "master")
+    assert status_of(["approve"]) == 64
+    assert "usage.target" in capsys.readouterr().err
+    assert status_of(["approve", "--target", TARGET]) == 0
+
+
+def test_a_repository_without_a_policy_is_named_by_hand(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for branch in ("master", TARGET):
+        town.clone.git("update-ref", "-d", f"refs/remotes/origin/{branch}")
+    assert status_of(["approve", "--target", TARGET]) == 64
+    assert "usage.repository" in capsys.readouterr().err
+    assert status_of(["approve", "--target", TARGET, "--repository", REPOSITORY]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["approve", "--commit", "nowhere"], id="no-such-commit"),
+        pytest.param(["approve", "--commit", "HEAD", "--head", "HEAD"], id="both-names"),
+        pytest.param(["approve", "--target", "a..b"], id="no-branch-name"),
+        pytest.param(["approve", "--remote", "--upload-pack=x"], id="remote-is-an-option"),
+        pytest.param(["signoff", "Not A Gate"], id="no-gate"),
+        pytest.param(["incident", "open", "--label", "SEV-1", "--id", "../x", "t"], id="no-id"),
+        pytest.param(["propose", "--close", "x", "--title", "t"], id="close-with-title"),
+    ],
+)
+def test_wrong_usage_is_said_before_anything_is_sent(arguments: list[str], town: Town) -> None:
+    assert status_of(arguments) == 64
+    assert town.bare.git("for-each-ref", "refs/guard") == ""
