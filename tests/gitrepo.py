@@ -32,7 +32,9 @@ class Repo:
         self._tick = itertools.count(1_700_000_000, 60)
 
     @classmethod
-    def init(cls, path: Path, *args: str, branch: str = "master", env: Mapping[str, str] | None = None) -> Repo:
+    def init(
+        cls, path: Path, *args: str, branch: str = "master", env: Mapping[str, str] | None = None
+    ) -> Repo:
         path.mkdir(parents=True, exist_ok=True)
         repo = cls(path, env=env)
         repo.git("init", "-q", "-b", branch, *args)
@@ -50,7 +52,9 @@ class Repo:
             "GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.com", "GIT_COMMITTER_DATE": when,
         }  # fmt: skip
         env = clean_environment(**{**who, **self.env, **extra})
-        return subprocess.run(["git", *args], cwd=self.path, env=env, input=stdin, capture_output=True, check=False)
+        return subprocess.run(
+            ["git", *args], cwd=self.path, env=env, input=stdin, capture_output=True, check=False
+        )
 
     def git(self, *args: str, stdin: bytes = b"", **extra: str) -> str:
         """git with these arguments; its output, stripped. Fails the test with git's own words."""
@@ -59,7 +63,9 @@ class Repo:
             raise AssertionError(f"git {' '.join(args)}: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode(errors="surrogateescape").strip()
 
-    def commit(self, message: str = "change", files: Mapping[str, str | bytes] | None = None, **extra: str) -> str:
+    def commit(
+        self, message: str = "change", files: Mapping[str, str | bytes] | None = None, **extra: str
+    ) -> str:
         """Write the files, commit everything, and return the new commit's name."""
         for name, content in (files or {}).items():
             file = self.path / name

@@ -67,7 +67,7 @@ def line(verdict: Verdict) -> str:
     if not reasons:
         return f"{verdict.title}: {verdict.summary or verdict.outcome}"
     first, more = reasons[0], len(reasons) - 1
-    where = f"{first.where}: " if first.where and first.where != verdict.id else ""
+    where = f"{first.where}: " if first.where and not first.where.startswith(verdict.id) else ""
     return f"{verdict.title}: {where}{first.message}{f' (and {more} more)' if more else ''}"
 
 

@@ -62,7 +62,7 @@ def _need_tools() -> None:
     if missing:
         raise GuardError(
             f"the demo really runs its tools, and {', '.join(missing)} is not installed",
-            fix="pip install 'release-guard[demo]', or in a checkout: make demo",
+            fix="pip install 'release-guard[service,demo]', or in a checkout: make demo",
             code="demo.tools-missing",
         )
 
