@@ -92,6 +92,13 @@ def test_a_commit_that_is_not_proposed_or_not_there(server: Server) -> None:
     assert (unknown.status, "guard propose" in unknown.err) == (1, True)
 
 
+def test_a_tag_with_the_branchs_name_neither_misleads_nor_stops_a_promotion(server: Server) -> None:
+    server.ok("promote", "--prepare")
+    server.bare.git("update-ref", f"refs/tags/{BRANCH}", server.old)
+    server.ok("promote", "--yes")
+    assert server.bare.git("for-each-ref", "--format=%(objectname)", REF) == server.fix
+
+
 def test_of_several_proposals_one_has_to_be_named(server: Server) -> None:
     server.ok("propose", "--head", server.fix, "--id", "one")
     second = server.dev.commit("second")

@@ -96,6 +96,10 @@ class GitRepo:
         asked = ("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", "--", *candidates)
         listed = (line.split("\0") for line in os.fsdecode(self._run(*asked)).splitlines())
         found = {ref: peeled or name for ref, name, peeled in listed if ref in candidates}
+        if short.startswith("refs/") and short in found:
+            # A full name is looked up first (gitrevisions), so a tag called `refs/heads/release/x` takes nobody's
+            # place; refusing here would let whoever can push a tag stop every promotion.
+            return
         if _ABBREVIATION.fullmatch(short):
             full, kind = self._objects.kinds([short])[short]
             if kind not in {"missing"}:
