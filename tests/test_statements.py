@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from guard.core.canonical import canonical_bytes
 from guard.core.claims import (
@@ -29,6 +30,7 @@ from guard.core.statements import (
     encode_statement,
     parse_statement,
     statement_fields,
+    statement_schema,
 )
 from tests.local_world import REPOSITORY, TARGET
 
@@ -65,6 +67,15 @@ def raw(**changes: object) -> bytes:
 def test_every_statement_reads_back_as_it_was_written(claim: Claim) -> None:
     data = encode_statement(statement(claim))
     assert parse_statement(data) == statement(claim)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: type(claim).__name__)
+def test_the_published_schema_describes_every_statement(claim: Claim) -> None:
+    schema = Draft202012Validator(statement_schema())
+    fields = statement_fields(statement(claim))
+    schema.validate(fields)
+    assert not schema.is_valid({**fields, "extra": ""})
+    assert not schema.is_valid({name: value for name, value in fields.items() if name != "nonce"})
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class Clone:
         if self.named_target is None:
             return self._policies().target()
         try:
-            return str(branch_name(self.named_target.removeprefix("refs/heads/")))
+            return str(branch_name.check(self.named_target.removeprefix("refs/heads/")))
         except ValueError as error:
             raise UsageError(f"--target: {error}", fix="name a branch of the remote, without it") from None
 

@@ -45,6 +45,8 @@ class SignedOff:
 
 @dataclass(frozen=True, slots=True)
 class IncidentOpened:
+    """An incident is there, with a severity label."""
+
     incident: str
     label: str
     title: str
@@ -52,6 +54,8 @@ class IncidentOpened:
 
 @dataclass(frozen=True, slots=True)
 class IncidentClosed:
+    """An incident is over; whether that counts depends on who says so."""
+
     incident: str
     note: str
 
@@ -83,6 +87,8 @@ class ProposalOpened:
 
 @dataclass(frozen=True, slots=True)
 class ProposalClosed:
+    """A proposal is no longer one."""
+
     target: str
     proposal: str
 
@@ -98,11 +104,19 @@ Claim: TypeAlias = (
     | ProposalClosed
 )
 
-Check = Callable[[object], object]
-"""The value as the dataclass holds it. Raises ValueError saying what was expected."""
+JsonSchema: TypeAlias = Mapping[str, object]
 
 
-def _matching(pattern: str, expected: str) -> Check:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one field: `check` gives the value as the dataclass holds it, or raises ValueError saying what was
+    expected; `schema` says about the same in JSON Schema."""
+
+    check: Callable[[object], object]
+    schema: JsonSchema
+
+
+def _matching(pattern: str, expected: str) -> Form:
     compiled = re.compile(pattern)
 
     def check(value: object) -> object:
@@ -110,16 +124,16 @@ def _matching(pattern: str, expected: str) -> Check:
             raise ValueError(f"expected {expected}")
         return value
 
-    return check
+    return Form(check, {"type": "string", "pattern": f"^(?:{pattern})$", "description": expected})
 
 
-def _text(limit: int, *, empty: bool = True) -> Check:
+def _text(limit: int, *, empty: bool = True) -> Form:
     def check(value: object) -> object:
         if not isinstance(value, str) or len(value) > limit or not (value or empty):
             raise ValueError(f"expected {'at most' if empty else '1 to'} {limit} characters of text")
         return printable(value)
 
-    return check
+    return Form(check, {"type": "string", "minLength": 0 if empty else 1, "maxLength": limit})
 
 
 def printable(text: str) -> str:
@@ -130,7 +144,7 @@ def printable(text: str) -> str:
     return text
 
 
-def _typed(form: Any) -> Check:
+def _typed(form: Any) -> Form:
     adapter: TypeAdapter[str] = TypeAdapter(form)
 
     def check(value: object) -> object:
@@ -139,20 +153,21 @@ def _typed(form: Any) -> Check:
         except ValidationError as error:
             raise ValueError(error.errors(include_url=False)[0]["msg"]) from None
 
-    return check
+    return Form(check, adapter.json_schema())
 
 
-def _optional(inner: Check) -> Check:
-    return lambda value: None if value is None else inner(value)
+def _optional(inner: Form) -> Form:
+    schema = {"anyOf": [inner.schema, {"type": "null"}]}
+    return Form(lambda value: None if value is None else inner.check(value), schema)
 
 
-def _exit_code(value: object) -> object:
+def _check_exit_code(value: object) -> object:
     if type(value) is not int or not 0 <= value <= 255:
         raise ValueError("expected a whole number from 0 to 255")
     return value
 
 
-def _command(value: object) -> object:
+def _check_command(value: object) -> object:
     if not isinstance(value, (list, tuple)) or len(value) > MAX_WORDS:
         raise ValueError(f"expected a list of at most {MAX_WORDS} words")
     if not all(isinstance(word, str) and "\x00" not in word for word in value):
@@ -163,26 +178,30 @@ def _command(value: object) -> object:
 _id = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "an id of letters, digits, '.', '_' and '-', at most 100")
 
 
-def _proposal_id(value: object) -> object:
+def _check_proposal_id(value: object) -> object:
     """An id that can end a ref's name (git-check-ref-format)."""
-    _id(value)
+    _id.check(value)
     if not isinstance(value, str) or ".." in value or value.endswith((".", ".lock")):
         raise ValueError("expected an id without '..' that does not end in '.' or '.lock'")
     return value
 
 
+_words = {"type": "array", "maxItems": MAX_WORDS, "items": {"type": "string"}}
+_command = Form(_check_command, _words)
+_exit_code = Form(_check_exit_code, {"type": "integer", "minimum": 0, "maximum": 255})
+_proposal_id = Form(_check_proposal_id, _id.schema)
 branch_name = _typed(BranchName)
 _commit = _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "a full commit name of 40 or 64 lower-case hex digits")
 _digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
 _name = _text(200, empty=False)
 
-_APPROVAL: Mapping[str, Check] = {"target": branch_name, "commit": _commit}
-_EVIDENCE: Mapping[str, Check] = {
+_APPROVAL: Mapping[str, Form] = {"target": branch_name, "commit": _commit}
+_EVIDENCE: Mapping[str, Form] = {
     "source": _name, "commit": _commit, "kind": _text(200), "tool": _name, "tool_version": _text(200),
     "exit_code": _exit_code, "command": _command, "digest": _digest,
 }  # fmt: skip
 
-CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Check]]] = {
+CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
     # type: (its dataclass, the form of each field)
     "approval": (ApprovalGiven, _APPROVAL),
     "approval-withdrawn": (ApprovalWithdrawn, _APPROVAL),
@@ -209,19 +228,20 @@ def claim_of(type_name: str, fields: Mapping[str, object]) -> Claim:
     not have, and one that is not there, is refused."""
     if type_name not in CLAIMS:
         raise ValueError(f"type: expected one of {', '.join(CLAIMS)}")
-    made, checks = CLAIMS[type_name]
-    if missing := sorted(checks.keys() - fields.keys()):
+    made, forms = CLAIMS[type_name]
+    if missing := sorted(forms.keys() - fields.keys()):
         raise ValueError(f"{missing[0]}: it is missing")
-    if unknown := sorted(fields.keys() - checks.keys()):
+    if unknown := sorted(fields.keys() - forms.keys()):
         raise ValueError(f"{ascii(unknown[0])[:80]}: the type {type_name} has no such field")
     checked: dict[str, object] = {}
-    for name, check in checks.items():
+    for name, form in forms.items():
         try:
-            checked[name] = check(fields[name])
+            checked[name] = form.check(fields[name])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    return made(**checked)  # type: ignore[arg-type]  # every value went through its field's check
+    return made(**checked)  # type: ignore[arg-type]  # every value went through its field's form
 
 
-check_principal = _text(200, empty=False)
-check_repository = _text(200, empty=False)
+principal = _text(200, empty=False)
+repository_name = _text(200, empty=False)
+nonce = _matching(r"[0-9a-f]{32,64}", "32 to 64 hex digits")

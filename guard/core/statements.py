@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from guard.core.canonical import canonical_bytes
-from guard.core.claims import CLAIMS, TYPE_OF, Claim, check_principal, check_repository, claim_of
+from guard.core.claims import CLAIMS, TYPE_OF, Claim, Form, claim_of, nonce, principal, repository_name
 from guard.core.errors import GuardError
 
 MAX_STATEMENT = 64 * 1024
@@ -35,7 +35,7 @@ KINDS = tuple(f"statement.{name}" for name in CLAIMS)
 """The ledger's entry kinds."""
 
 _ENVELOPE = ("type", "repository", "by", "at", "nonce")
-_NONCE = re.compile(r"[0-9a-f]{32,64}")
+_FORMS = {"by": principal, "repository": repository_name, "nonce": nonce}
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 
 
@@ -106,10 +106,8 @@ def statement_of(fields: Mapping[str, object]) -> Statement:
         if absent:
             raise ValueError(f"{absent[0]}: expected text")
         envelope = {name: str(fields[name]) for name in _ENVELOPE}
-        check_principal(envelope["by"])
-        check_repository(envelope["repository"])
-        if not _NONCE.fullmatch(envelope["nonce"]):
-            raise ValueError("nonce: expected 32 to 64 hex digits")
+        for name, form in _FORMS.items():
+            _check(name, form, envelope[name])
         rest = {name: value for name, value in fields.items() if name not in _ENVELOPE}
         claim = claim_of(envelope["type"], rest)
         return Statement(
@@ -119,6 +117,13 @@ def statement_of(fields: Mapping[str, object]) -> Statement:
         raise StatementError(
             f"the statement cannot be read: {error}", fix="make it with this version of guard"
         ) from None
+
+
+def _check(name: str, form: Form, value: object) -> None:
+    try:
+        form.check(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _moment(text: str) -> datetime:
@@ -147,6 +152,32 @@ def check_received(statement: Statement, *, repository: str, now: datetime) -> N
             fix="sign it anew",
             code="statement.old",
         )
+
+
+def statement_schema() -> dict[str, object]:
+    """The JSON Schema of a statement, from the same table that it is parsed by."""
+    envelope = {
+        "by": {**principal.schema, "description": "the signer's name in allowed_signers"},
+        "repository": {**repository_name.schema, "description": "as the policy's project.repository says"},
+        "nonce": dict(nonce.schema),
+        "at": {"type": "string", "format": "date-time", "description": "the signer's clock, UTC with Z"},
+    }
+    variants = []
+    for type_name, (made, forms) in CLAIMS.items():
+        properties = {
+            "type": {"const": type_name},
+            **envelope,
+            **{n: dict(f.schema) for n, f in forms.items()},
+        }
+        variants.append({
+            "title": type_name, "description": " ".join((made.__doc__ or "").split()), "type": "object",
+            "properties": properties, "required": list(properties), "additionalProperties": False,
+        })  # fmt: skip
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A signed statement (statement.json)",
+        "oneOf": variants,
+    }
 
 
 def name_of(data: bytes) -> str:
