@@ -16,6 +16,7 @@ from guard.cli.main import status_of
 from guard.core.canonical import digest_of_bytes
 from guard.core.model import Commit
 from guard.core.statements import (
+    STATEMENT_REFS,
     proposal_ref,
 )
 from tests.gitrepo import Repo, clean_environment
@@ -49,14 +50,14 @@ exec {python} -m guard.cli.main hook pre-receive --home {home}
 class Town:
     """A guarded bare repository and a developer's clone; only the guard's own refs are pushed here."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *init: str) -> None:
         for name in [*os.environ]:
             if name.startswith(("GIT_", "GUARD_", "SSH_AUTH")):
                 monkeypatch.delenv(name)
         for name, value in clean_environment().items():
             monkeypatch.setenv(name, value)
-        self.bare = Repo.init(folder / "server.git", "--bare")
-        self.clone = Repo.init(folder / "clone")
+        self.bare = Repo.init(folder / "server.git", "--bare", *init)
+        self.clone = Repo.init(folder / "clone", *init)
         self.clone.git("remote", "add", "origin", str(self.bare.path))
         self.head = self.clone.commit("A platform", {"guard.toml": POLICY, "tool.sh": "exit 3\n"})
         self.clone.git("push", "-q", "origin", "master", f"master:{TARGET}")
@@ -112,6 +113,32 @@ def test_a_proposal_is_opened_approved_moved_and_closed(
     assert [body["title"] for body in town.bodies("proposal-opened")] == ["Release 1.2", "more"]
     assert status_of(["propose", "--close", "master", "--target", TARGET]) == 0
     assert town.bare.git("for-each-ref", "refs/proposals") == ""
+
+
+def test_a_repository_of_sha256_objects_that_checks_every_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = Town(tmp_path, monkeypatch, "--object-format=sha256")
+    town.bare.git("config", "receive.fsckObjects", "true")
+    assert status_of(["propose", "--id", "r1"]) == 0
+    assert status_of(["approve"]) == 0
+    assert [body["commit"] for body in town.bodies("approval")] == [town.head]
+    assert status_of(["propose", "--close", "r1"]) == 0
+
+
+def test_hooks_of_others_that_look_at_every_push_let_statements_pass(town: Town) -> None:
+    """What the pre-commit framework asks about each pushed ref (pre_commit/commands/hook_impl.py)."""
+    hook = town.clone.path / ".git" / "hooks" / "pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        "#!/bin/sh\nset -e\nwhile read -r local new ref old; do\n"
+        '  git rev-list "$new" --topo-order --reverse --not --remotes="$1" >>.git/seen\n'
+        '  echo "$ref" >>.git/refs-seen\ndone\n'
+    )
+    hook.chmod(0o755)
+    assert status_of(["approve"]) == 0
+    assert (town.clone.path / ".git" / "refs-seen").read_text().startswith(STATEMENT_REFS)
+    assert (town.clone.path / ".git" / "seen").read_text() == ""
 
 
 def test_nothing_in_the_clone_is_touched(town: Town) -> None:
