@@ -11,6 +11,10 @@ from hooks.say import Stop
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS = "refs/heads/"
+_RULES_ABOVE = ("refs/", "refs/tags/")
+_RULES = (*_RULES_ABOVE, _HEADS, "refs/remotes/")
+"""Where git looks a name up besides the name itself (gitrevisions): for `X` the first two come before the branch,
+and a full `refs/heads/X` found in any of them makes a push to the branch ambiguous."""
 
 OWN_REFS = ("refs/guard", "refs/proposals")
 """Namespaces of the guard's own refs: a client may push there, and on the server the full guard decides."""
@@ -94,7 +98,7 @@ def likeness(ref: str, protected: Iterable[str]) -> Likeness | None:
         if folded.startswith(f"{wanted}/") or (folded.startswith(_HEADS) and wanted.startswith(f"{folded}/")):
             return Likeness("shadow", name)
         short = wanted.removeprefix(_HEADS)
-        if folded in {f"refs/tags/{short}", f"refs/{short}", f"{_HEADS}{wanted}"}:
+        if folded in {f"{rule}{short}" for rule in _RULES_ABOVE} | {f"{rule}{wanted}" for rule in _RULES}:
             return Likeness("lookalike", name)
     return None
 

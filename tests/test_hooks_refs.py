@@ -28,6 +28,8 @@ LIKENESS = [
     ("refs/tags/Release/platform-control", "lookalike"),
     ("refs/release/platform-control", "lookalike"),
     ("refs/heads/refs/heads/release/platform-control", "lookalike"),
+    ("refs/tags/refs/heads/release/platform-control", "lookalike"),
+    ("refs/refs/heads/release/platform-control", "lookalike"),
     ("refs/heads/release/platform-control-2", None),
     ("refs/heads/release/platform", None),
     ("refs/heads/releases", None),

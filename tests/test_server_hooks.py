@@ -52,6 +52,7 @@ FORMS = [
     pytest.param([f"master:refs/tags/{BRANCH}"], [], "refs.lookalike", id="a-tag-of-its-name"),
     pytest.param([f"master:refs/{BRANCH}"], [], "refs.lookalike", id="a-ref-of-its-name"),
     pytest.param([f"master:refs/heads/{REF}"], [], "refs.lookalike", id="a-branch-of-its-full-name"),
+    pytest.param([f"master:refs/tags/{REF}"], [], "refs.lookalike", id="a-tag-of-its-full-name"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,11 +25,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
     "init": ("guard.cli.init:init", "Write a policy with the complete catalogue of gates."),
     "policy": ("guard.cli.policy:policy", "Check a policy file, or print the JSON Schema of one."),
-    "install": ("guard.cli.install:install", "Install the hooks in a clone, or on a server's bare repository."),
+    "install": (
+        "guard.cli.install:install",
+        "Install the hooks in a clone, or on a server's bare repository.",
+    ),
     "uninstall": ("guard.cli.install:uninstall", "Take the hooks away and put back what stood there."),
-    "hook": ("guard.cli.hook:hook", ""),  # git's hooks call it; people have no use for it, so it is not listed
+    "hook": (
+        "guard.cli.hook:hook",
+        "",
+    ),  # git's hooks call it; people have no use for it, so it is not listed
     "promote": ("guard.cli.promote:promote", "Move a protected release branch, with a permit, if it is GO."),
-    "adopt": ("guard.cli.adopt:adopt", "Record where a protected branch stands, as the baseline of promotions."),
+    "adopt": (
+        "guard.cli.adopt:adopt",
+        "Record where a protected branch stands, as the baseline of promotions.",
+    ),
     "audit": ("guard.cli.audit:audit", "Read the ledger, and check that it adds up."),
     "completion": ("guard.cli.completion:completion", "Print the completion script for a shell."),
     "demo": ("guard.cli.demo.command:demo", "Show the main job on real git, checked as it is shown."),
@@ -52,18 +62,10 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items() if line])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except ImportError as error:
-            raise _missing_extra(error) from error
 
-
-def _missing_extra(error: ImportError) -> GuardError:
+def _missing_extra(error: ModuleNotFoundError) -> GuardError:
     if (error.name or "").partition(".")[0] in {"guard", "hooks", "webhook_app", ""}:
-        raise error
+        raise error  # a bug of ours, not a package that was left out
     return GuardError(
         f"this command runs on the server side and needs the package {error.name}, which is not installed",
         fix="pip install 'release-guard[service]'",
@@ -90,7 +92,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def status_of(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     try:
-        result = guard.main(args=arguments, prog_name="guard", standalone_mode=False)
+        result = _run_one(arguments)
     except GuardError as error:
         _complain(error)
         return error.exit_status
@@ -106,10 +108,29 @@ def status_of(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _run_one(arguments: Sequence[str] | None) -> object:
+    try:
+        return guard.main(args=arguments, prog_name="guard", standalone_mode=False)
+    except ModuleNotFoundError as error:
+        raise _missing_extra(error) from error
+
+
 def _complain(error: GuardError) -> None:
-    click.echo(f"{click.style(error.code, fg='red', bold=True)}: {error.message}", err=True)
+    from guard.render.safe import plain
+
+    first, *more = (plain(line, limit=2000) for line in error.message.splitlines() or [""])
+    click.echo(
+        f"{click.style(error.code, fg='red', bold=True) if _colour() else error.code}: {first}", err=True
+    )
+    for line in more:
+        click.echo(line, err=True)
     if error.fix:
-        click.echo(f"fix: {error.fix}", err=True)
+        click.echo(f"fix: {plain(error.fix, limit=2000)}", err=True)
+
+
+def _colour() -> bool:
+    # click itself leaves colours out where stderr is no terminal.
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 if __name__ == "__main__":

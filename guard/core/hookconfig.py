@@ -123,7 +123,7 @@ def _around(ref: str) -> list[str]:
         ref,
         f"refs/tags/{short}",
         f"refs/{short}",
-        f"refs/heads/{ref}",
+        *(f"{rule}{ref}" for rule in ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")),
         *(f"refs/heads/{name}" for name in above),
     ]
     return [*map(_any_case, near), f"{_any_case(ref)}/*"]
