@@ -95,7 +95,7 @@ def _push_error(remote: str, done: subprocess.CompletedProcess[bytes]) -> GuardE
             code="push.refused",
         )
     return GitError(
-        f"{remote} could not be reached: {words}",
+        f"nothing was sent to {remote}: {words}",
         fix="mend what git says, then try again",
         code="push.failed",
     )
