@@ -127,6 +127,10 @@ BOTH = Lineage(adaptations=("platform", "security"))
         ),
         pytest.param(facts(PROVED), Lineage(), set(), Outcome.PASS, "", id="equivalent"),
         pytest.param(GUESS, Lineage(), set(), Outcome.FAIL, "lineage.missing", id="no-claim"),
+        pytest.param(
+            facts(Link("patch-id", A, "different", reverted_by=C)),
+            Lineage(), set(), Outcome.FAIL, "lineage.missing", id="a-guess-claims-nothing",
+        ),
         pytest.param(facts(unknown="why"), Lineage(), set(), Outcome.ERROR, "lineage.error", id="unknown"),
         pytest.param(
             facts(PROVED, unknown="why"), Lineage(), set(), Outcome.PASS, "", id="unknown-but-proved"

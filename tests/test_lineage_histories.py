@@ -337,6 +337,17 @@ def conflict_resolved_to_exactly_upstreams_tree(w: World) -> None:
     w.repo.commit("merge", FIX)
 
 
+@story("equivalent/trailer", "missing")
+def edited_merge_that_happens_to_equal_upstream(w: World) -> None:
+    w.base = w.release("own", {"own.txt": "own\n"})
+    fix = w.master("fix", FIX)
+    w.on("release").git("switch", "-q", "-c", "topic")
+    w.repo.pick(fix)
+    w.on("release").git("merge", "-q", "--no-ff", "-m", "merge", "topic")
+    (w.repo.path / "own.txt").unlink()
+    w.amend()
+
+
 @story("equivalent/trailer", "equivalent/trailer", "clean-merge/merge")
 def topic_branches_merged(w: World) -> None:
     one, two = w.master("one", FIX), w.master("two", {"lib.txt": lines((9, "two"))})
@@ -611,6 +622,15 @@ def a_revert_that_slips_something_in(w: World) -> None:
     w.amend({"lib.txt": lines((9, "slipped in"))})
 
 
+@story("missing")
+def a_revert_that_slips_something_into_the_same_file(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.revert("master", fix)
+    w.base = w.pick(fix)
+    w.revert("release", w.base)
+    w.amend({"app.txt": lines((30, "slipped in"))})
+
+
 @story("equivalent/patch-id")
 def landed_again_on_master_under_another_name(w: World) -> None:
     fix = w.master("fix", FIX)
@@ -618,6 +638,14 @@ def landed_again_on_master_under_another_name(w: World) -> None:
     w.master("fix, take two", FIX)
     w.master("more", {"app.txt": lines((5, "fixed more"))})
     w.on("release").git("cherry-pick", fix)
+
+
+@story("equivalent/trailer")
+def landed_again_on_master_without_a_word(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.revert("master", fix)
+    w.master("fix, and more", {"app.txt": lines((5, "fixed"), (20, "more"))})
+    w.pick(fix)
 
 
 @story("altered/trailer")

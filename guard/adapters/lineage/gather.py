@@ -105,11 +105,11 @@ def _is_upstream_itself(work: _Work, merge: Commit) -> bool:
 
 def _link_by_claims(work: _Work) -> None:
     """Links that messages claim. Guesses (a revert's counterpart) are kept only when they prove the commit."""
+    # An edited merge is nobody's pick, whatever it claims: it also drops or brings what it merges.
     guesses = [
         (commit, via, origin)
         for commit in work.unproved
-        if commit
-        not in work.merges  # an edited merge is nobody's pick: it also drops or brings what it merges
+        if commit not in work.merges
         for via, origin in islice(_claims_of(work, commit), _MAX_CLAIMS)
     ]
     _try(work, guesses, keep=("trailer", "change-id"))
@@ -174,9 +174,17 @@ def _link_by_patch_id(work: _Work) -> None:
 def _link_by_squash(work: _Work) -> None:
     proved = {link.origin for links in work.links.values() for link in links if link.pick == "same"}
     theirs = [c for c in work.history.upstream_side if len(work.book[c].parents) < 2 and c not in proved]
+    order = {commit: i for i, commit in enumerate(work.history.upstream_side)}
     children = Counter(parent for commit in work.history.proposal for parent in work.book[commit].parents)
     search = Squashes(
-        work.scratch, work.book, work.replay, work.touched, work.claimed, tuple(theirs), children
+        scratch=work.scratch,
+        book=work.book,
+        replay=work.replay,
+        touched=work.touched,
+        claimed=work.claimed,
+        theirs=tuple(theirs),
+        order=order,
+        children=children,
     )
     for commit, link in search.find(work.unproved):
         reverts = (work.reverts.standing(origin) for origin in link.origins or (link.origin,))

@@ -35,7 +35,8 @@ class Touched:
 
     def __getitem__(self, commit: str) -> frozenset[bytes]:
         """Empty for a merge, and for a commit that changes nothing."""
-        self.load([commit])
+        if commit not in self._found:
+            self.load([commit])
         return self._found[commit]
 
 

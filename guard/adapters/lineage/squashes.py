@@ -24,6 +24,7 @@ _MAX_ORIGINS = 20
 class Squashes:
     """A search among upstream commits (`theirs`, oldest first, no merges, none that proves a commit already).
 
+    `order` says where each commit of upstream's side stands, parents first; older ones are not in it.
     `children` says how many commits of the proposal stand on each.
     """
 
@@ -33,6 +34,7 @@ class Squashes:
     touched: Touched
     claimed: Claimed
     theirs: tuple[Commit, ...]
+    order: Mapping[Commit, int]
     children: Mapping[Commit, int]
 
     def find(self, unproved: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
@@ -55,10 +57,9 @@ class Squashes:
 
     def _parts(self, commit: Commit) -> Iterator[tuple[Commit, ...]]:
         """Sets of upstream commits that could make this one: those it names, else those that touch its paths."""
-        order = {other: i for i, other in enumerate(self.theirs)}
         named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
         if 1 < len(named) <= _MAX_NAMED:
-            yield tuple(sorted(named, key=lambda part: order.get(part, -1)))
+            yield tuple(sorted(named, key=lambda part: (self.order.get(part, -1), part)))
         within = tuple(
             part for part in self.theirs if self.touched[part] and self.touched[part] <= self.touched[commit]
         )
