@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from guard.core.evidence import Reading
 from guard.core.model import Commit, Fact
@@ -209,3 +210,12 @@ class Protection:
     mergers: tuple[str, ...]
     force_push: bool
     deletable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """What to look at again: the proposal with this id, those with this head commit, those that a branch of this
+    name has to do with, or (with the key "") all that are open."""
+
+    kind: Literal["proposal", "commit", "branch", "everything"]
+    key: str
