@@ -1,0 +1,1 @@
+"""GitLab's double: its API over HTTP, with state, on a real bare repository."""
