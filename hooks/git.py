@@ -10,7 +10,9 @@ def ask(*arguments: str, accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
     import subprocess  # a refused push mostly has nothing to ask, and should not wait for this
 
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=120)
+        done = subprocess.run(
+            ["git", "--no-replace-objects", *arguments], capture_output=True, check=False, timeout=120
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Stop("hooks.git", f"git {arguments[0]} could not be run: {error}", "try again") from None
     if done.returncode not in accept:
