@@ -108,3 +108,7 @@ def test_the_fix_is_the_command() -> None:
 def test_the_summary_says_what_moves() -> None:
     summary = judge_candidate(candidate(), facts()).summary
     assert summary == f"{NEW[:10]} descends from {OLD[:10]} and is the head of proposal 7"
+
+
+def test_a_fork_is_admitted_where_the_policy_says_so() -> None:
+    assert judge_candidate(candidate(), facts([proposal(from_fork=True)]), forks=True).outcome is Outcome.PASS

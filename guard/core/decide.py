@@ -90,7 +90,7 @@ def _judge(
         if rule not in asked:
             continue
         if rule == "candidate":
-            verdicts.append(judge_candidate(candidate, facts.candidate))
+            verdicts.append(judge_candidate(candidate, facts.candidate, forks=branch.forks))
         elif rule == "lineage":
             roles = (
                 approved_roles(policy.approvals, facts.approvals, facts.members, head=candidate.new)

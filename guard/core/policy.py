@@ -103,6 +103,9 @@ class Branch(Table):
         default=(), description="documents to read before any promotion work; every refusal names them"
     )
     lineage: Lineage = Field(default=Lineage(), description='how strict "master first" is')
+    forks: bool = Field(
+        default=False, strict=True, description="true admits proposals whose branch is in a fork"
+    )
 
 
 class Role(Table):

@@ -12,8 +12,9 @@ ID = "candidate"
 TITLE = "Candidate"
 
 
-def judge_candidate(candidate: Candidate, facts: CandidateFacts) -> Verdict:
-    """Pass when there is something to promote, it only adds to the branch, and one open proposal stands for it."""
+def judge_candidate(candidate: Candidate, facts: CandidateFacts, *, forks: bool = False) -> Verdict:
+    """Pass when there is something to promote, it only adds to the branch, and one open proposal stands for it,
+    which comes from a fork only where the policy admits `forks`."""
     if candidate.new == candidate.old:
         nothing = Finding(
             "candidate.nothing",
@@ -22,7 +23,7 @@ def judge_candidate(candidate: Candidate, facts: CandidateFacts) -> Verdict:
             who=("release-owner",),
         )
         return blocked(ID, TITLE, nothing)
-    findings = (*_descent(candidate, facts.descends), *_proposal(candidate, facts.proposals))
+    findings = (*_descent(candidate, facts.descends), *_proposal(candidate, facts.proposals, forks=forks))
     if findings:
         return blocked(ID, TITLE, *findings)
     return Verdict(ID, TITLE, Outcome.PASS, summary=_summary(candidate, facts))
@@ -50,13 +51,15 @@ def _descent(candidate: Candidate, descends: Fact[bool]) -> tuple[Finding, ...]:
     return (finding,)
 
 
-def _proposal(candidate: Candidate, proposals: Fact[tuple[Proposal, ...]]) -> tuple[Finding, ...]:
+def _proposal(
+    candidate: Candidate, proposals: Fact[tuple[Proposal, ...]], *, forks: bool
+) -> tuple[Finding, ...]:
     if isinstance(proposals, Unknown):
         return undecided(ID, TITLE, proposals, code="candidate.proposals-unknown").findings
     mine = _of_candidate(candidate, proposals.value)
     if not mine:
         return (_no_proposal(candidate, proposals.value),)
-    findings = [_from_fork(proposal) for proposal in mine if proposal.from_fork]
+    findings = [_from_fork(proposal) for proposal in mine if proposal.from_fork and not forks]
     if len(mine) > 1:
         named = ", ".join(sorted(proposal.id for proposal in mine))
         findings.append(
@@ -91,6 +94,6 @@ def _from_fork(proposal: Proposal) -> Finding:
         "candidate.fork",
         f"proposal {proposal.id} comes from a fork, where nobody here controls who moves its branch",
         where=proposal.url,
-        fix="push the branch to this repository and propose it from here",
+        fix="push the branch to this repository and propose it from here (the policy can admit forks: forks = true)",
         who=("author",),
     )
