@@ -1,188 +1,188 @@
-"""What the forges' doubles share: a threaded HTTP server on a free port of 127.0.0.1, and faults on demand.
+"""What the doubles of the forges have in common: a threaded HTTP server on the loopback, and its faults.
 
-A double is a function from `Request` to `Response`; it knows nothing of sockets. Faults are switched on from
-outside and happen before or after the function, as they do on the way to a real forge.
+A double gives `answer(request) -> Answer`; it runs under one lock, so a double's state needs none of its own.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-FaultKind = Literal["slow", "status", "reset", "truncated", "lost"]
+import pytest
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came: `path` is still percent-encoded, header names are lower-case."""
+    """One request as it came. `path` is still percent-encoded, header names are lower-case."""
 
     method: str
     path: str
-    query: Mapping[str, list[str]]
+    query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> object:
-        return json.loads(self.body) if self.body else None
+    def one(self, name: str, default: str = "") -> str:
+        """The last value of a query parameter."""
+        return self.query.get(name, [default])[-1]
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Answer:
+    """`body` is sent as it is when it is bytes, else as JSON; None sends nothing."""
+
     status: int = 200
-    body: bytes = b""
+    body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-
-def answer(value: object, status: int = 200, **headers: str) -> Response:
-    """A JSON answer; header names are written with underscores for hyphens."""
-    names = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Response(status, json.dumps(value).encode(), {"Content-Type": "application/json", **names})
+    def encoded(self) -> bytes:
+        if self.body is None:
+            return b""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong for the next `times` requests whose method and path match (-1: for all).
+    """What goes wrong with the next `times` requests whose method and path fit.
 
-    `slow` waits `seconds` and then answers; `status` answers `status` with `headers` and does nothing; `reset`
-    closes the connection with a reset and does nothing; `truncated` does what was asked and sends half of the
-    answer as if it were whole; `lost` does what was asked and resets the connection instead of answering.
+    `status` answers `answer` instead of asking the double; `slow` waits `seconds` first; `reset` drops the
+    connection with the request unread by anybody, `reset-after` once the double has done its work; `truncated` cuts
+    the double's JSON in the middle, with a length that fits what is sent.
     """
 
-    kind: FaultKind
-    times: int = -1
-    path: str = ""
+    kind: Literal["status", "slow", "reset", "reset-after", "truncated"]
+    times: int = 1_000_000
     method: str = ""
-    status: int = 502
+    path: str = ""
+    answer: Answer = field(default_factory=lambda: Answer(502, b"<html>Bad Gateway</html>"))
     seconds: float = 0.0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b'{"message": "Bad Gateway"}'
 
-    def concerns(self, request: Request) -> bool:
-        return (
-            self.times != 0
-            and (not self.method or self.method == request.method)
-            and re.search(self.path, request.path) is not None
-        )
+    def fits(self, request: Request) -> bool:
+        return self.times > 0 and self.method in {"", request.method} and self.path in request.path
 
 
 class Server:
-    """Serves `respond` in threads while the context lasts; `url` is where."""
+    """A double's door: `with Server(answer) as server:` listens on 127.0.0.1, on a port of its own choosing."""
 
-    def __init__(self, respond: Callable[[Request], Response]) -> None:
-        self.respond = respond
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        self.answer = answer
         self.faults: list[Fault] = []
-        self.seen: list[Request] = []
+        self.requests: list[Request] = []
         self.errors: list[BaseException] = []
+        """What the double itself could not cope with; `close` raises the first of them."""
         self._lock = threading.Lock()
-        self._http = _Listener(("127.0.0.1", 0), _Handler)
-        self._http.owner = self
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._stopping = threading.Event()
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._httpd.daemon_threads = True
+        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
 
-    @contextmanager
-    def running(self) -> Iterator[Server]:
-        """Serve until the context ends. What went wrong inside the double itself is raised at the end."""
-        thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._http.shutdown()
-            self._http.server_close()
-            thread.join()
-        if self.errors:
-            raise self.errors[0]
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._httpd.server_address[1]}"
 
-    def fault(self, kind: FaultKind, **details: object) -> Fault:
-        """Switch a fault on; `Fault.times = 0` or `faults.clear()` switches it off."""
-        fault = replace(Fault(kind), **details)  # type: ignore[arg-type]
+    def fail(self, fault: Fault) -> Fault:
+        """Switch a fault on; `recover` switches all of them off."""
         self.faults.append(fault)
         return fault
 
-    def take_fault(self, request: Request) -> Fault | None:
+    def recover(self) -> None:
+        self.faults.clear()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._httpd.shutdown()
+        self._thread.join()
+        self._httpd.server_close()
+        if self.errors:
+            raise self.errors[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def take(self, request: Request) -> tuple[Answer, str]:
+        """The answer to send, and how the connection goes wrong besides ("" when it does not)."""
         with self._lock:
-            fault = next((one for one in self.faults if one.concerns(request)), None)
-            if fault is not None and fault.times > 0:
+            self.requests.append(request)
+            fault = next((one for one in self.faults if one.fits(request)), None)
+            if fault:
                 fault.times -= 1
-            return fault
-
-    def handle(self, request: Request) -> Response | None:
-        """The answer, or None where the connection is to be reset. One request at a time sees the state."""
-        fault = self.take_fault(request)
-        if fault is not None and fault.kind == "slow":
-            time.sleep(fault.seconds)
-        if fault is not None and fault.kind == "reset":
-            return None
-        if fault is not None and fault.kind == "status":
-            return Response(fault.status, fault.body, {"Content-Type": "application/json", **fault.headers})
+        if fault and fault.kind == "slow":
+            self._stopping.wait(fault.seconds)
+        if fault and fault.kind == "status":
+            return fault.answer, ""
+        if fault and fault.kind == "reset":
+            return Answer(), "reset"
         with self._lock:
-            self.seen.append(request)
-            response = self.respond(request)
-        if fault is not None and fault.kind == "lost":
-            return None
-        if fault is not None and fault.kind == "truncated":
-            return replace(response, body=response.body[: len(response.body) // 2])
-        return response
+            answer = self._asked(request)
+        if fault and fault.kind == "truncated":
+            whole = answer.encoded()
+            return Answer(answer.status, whole[: len(whole) // 2], answer.headers), ""
+        return answer, "reset" if fault and fault.kind == "reset-after" else ""
 
-
-class _Listener(ThreadingHTTPServer):
-    owner: Server
-    daemon_threads = True
-    request_queue_size = 64
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Listener
-    timeout = 30
-    disable_nagle_algorithm = True
-
-    def handle_one_request(self) -> None:
+    def _asked(self, request: Request) -> Answer:
         try:
-            super().handle_one_request()
-        except (ConnectionError, TimeoutError):
+            return self.answer(request)
+        except (Exception, pytest.fail.Exception) as error:
+            self.errors.append(error)
+            return Answer(500, {"message": f"the double failed: {error}"})
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The requests are kept in `Server.requests`."""
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            parts = urlsplit(self.path)
+            request = Request(
+                self.command,
+                parts.path,
+                parse_qs(parts.query, keep_blank_values=True),
+                {name.lower(): value for name, value in self.headers.items()},
+                body,
+            )
+            answer, broken = server.take(request)
+            if broken:
+                self._reset()
+            else:
+                self._send(answer)
+
+        def _send(self, answer: Answer) -> None:
+            data = answer.encoded()
+            headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
+            try:
+                self.send_response(answer.status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+            except OSError:  # the client has given up waiting, as it may
+                self.close_connection = True
+
+        def _reset(self) -> None:
+            """Close with RST instead of FIN: SO_LINGER with a timeout of zero."""
             self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
-    def _serve(self) -> None:
-        parts = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        headers = {name.lower(): text for name, text in self.headers.items()}
-        query = parse_qs(parts.query, keep_blank_values=True)
-        request = Request(self.command, parts.path, query, headers, self.rfile.read(length))
-        try:
-            response = self.server.owner.handle(request)
-        except Exception as error:  # a bug of the double fails its test, not only its request
-            self.server.owner.errors.append(error)
-            response = answer({"message": f"the double broke: {error}"}, 599)
-        if response is None:
-            self._reset()
-        else:
-            self._send(response)
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
-
-    def _send(self, response: Response) -> None:
-        self.send_response(response.status)
-        for name, text in response.headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.connection.close()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Silence: the test's own assertion says what went wrong."""
+    return Handler
