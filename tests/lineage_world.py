@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from guard.adapters.git import GitRepo
 from guard.core.facts import LineageFacts
@@ -73,4 +77,33 @@ class World:
         return [f"{one.standing}/{one.via}" if one.via else str(one.standing) for one in self.judge()]
 
 
-Story = Callable[[World], None]
+FIX = {"app.txt": lines((5, "fixed"))}
+"""A fix of one line, applied to `base`."""
+
+SHAPES = ("sha1", "sha256")
+
+
+@dataclass(frozen=True)
+class Story:
+    """A history and the verdicts that its commits deserve, oldest first."""
+
+    tell: Callable[[World], None]
+    verdicts: tuple[str, ...]
+
+    def check(self, world: World) -> None:
+        self.tell(world)
+        assert world.standings() == list(self.verdicts)
+
+
+class Stories:
+    """The stories of one module; `told` is the table that its test runs through."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def tell(self, *verdicts: str) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
+        def add(history: Callable[[World], None]) -> Callable[[World], None]:
+            self.told.append(pytest.param(Story(history, verdicts), id=history.__name__))
+            return history
+
+        return add
