@@ -150,6 +150,17 @@ def a_revert_whose_files_come_to_equal_upstreams(w: World) -> None:
 
 
 @stories.tell("missing")
+def a_revert_that_takes_another_file_from_upstream_besides(w: World) -> None:
+    w.master("before", {"app.txt": lines((5, "before")), "lib.txt": lines((9, "upstream's"))})
+    fix = w.master("fix", {"app.txt": lines((5, "before and fixed"))})
+    picked = w.release(f"fix\n\n(cherry picked from commit {fix})\n", {"app.txt": lines((5, "by hand"))})
+    w.base = picked
+    w.revert("master", fix)
+    both = {"app.txt": lines((5, "before")), "lib.txt": lines((9, "upstream's"))}
+    w.release(f'Revert "fix"\n\nThis reverts commit {picked}.\n', both)
+
+
+@stories.tell("missing")
 def a_revert_that_slips_something_in(w: World) -> None:
     fix = w.master("fix", FIX)
     w.revert("master", fix)
