@@ -1,0 +1,321 @@
+"""GitHub as a forge: pull requests, reviews, teams, issues, statuses, comments and branch protection.
+
+What each call needs of the guard's token stands beside it in NEEDED and is named when GitHub refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from github import Github
+
+from guard.adapters.github_answers import (
+    BranchProtection,
+    Issue,
+    IssueComment,
+    Label,
+    Pull,
+    Ref,
+    Repository,
+    Review,
+    Rule,
+    Ruleset,
+    Status,
+    User,
+    ViewerData,
+)
+from guard.adapters.github_api import Api, GitHubError, segment
+from guard.adapters.github_protection import (
+    Allowed,
+    Identity,
+    by_classic,
+    by_rules,
+    needed_rulesets,
+    together,
+)
+from guard.core.errors import ForgeError
+from guard.core.facts import Approval, Comment, CommitStatus, Incident, Proposal, Protection
+from guard.core.model import Commit, Fact, Known, Unknown
+from guard.ports import Clock
+
+T = TypeVar("T")
+
+NEEDED: Final = {
+    "head": "Contents: read",
+    "proposals": "Pull requests: read",
+    "approvals": "Pull requests: read",
+    "members": "Members: read (organisation), or the classic scope read:org",
+    "incidents": "Issues: read",
+    "status": "Commit statuses: read and write",
+    "comments": "Pull requests: read and write",
+    "protection": "Administration: read",
+    "bypass": "Administration: write, because GitHub shows who may bypass a ruleset only to those who may edit it",
+}
+"""The permission of a fine-grained token or app (https://docs.github.com/en/rest/authentication)."""
+
+STANDING: Final = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
+"""Reviews that replace what the same person said before; a comment or a pending review does not."""
+LONGEST_DESCRIPTION = 140
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class GitHubForge:
+    """The ports Forge and Voice on one repository, `owner/name`, through one client: one of both for each thread."""
+
+    def __init__(self, client: Github, repository: str, *, clock: Clock) -> None:
+        self._api = Api(client)
+        self._name = repository
+        self._owner = repository.partition("/")[0]
+        self._repo = "/repos/" + quote(repository, safe="/")
+        self._clock = clock
+        self._identity: Identity | None = None
+
+    def head(self, branch: str) -> Fact[Commit | None]:
+        return self._fact(f"where {branch} stands", "head", lambda: self._head(branch))
+
+    def proposals(self, target: str) -> Fact[tuple[Proposal, ...]]:
+        def read() -> tuple[Proposal, ...]:
+            query = {"state": "open", "base": target, "sort": "created", "direction": "asc"}
+            pulls = self._api.pages(f"{self._repo}/pulls", Pull, **query)
+            return tuple(
+                _proposal(pull) for pull in pulls if pull.state == "open" and pull.base.ref == target
+            )
+
+        return self._fact(f"which pull requests into {target} are open", "proposals", read)
+
+    def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
+        """Only the newest standing review of each person counts, and only when it approves a commit that GitHub
+        still names. Apps approve nothing."""
+
+        def read() -> tuple[Approval, ...]:
+            path = f"{self._repo}/pulls/{segment(proposal.id)}/reviews"
+            return tuple(_standing(self._api.pages(path, Review)))
+
+        return self._fact(f"who approved pull request {proposal.id}", "approvals", read)
+
+    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+        """A name without @ is a person, `@organisation/team` a team with its child teams, `@organisation` all its
+        members."""
+        people: set[str] = set()
+        for name in names:
+            if not name.startswith("@"):
+                people.add(name)
+                continue
+            found = self._group(name)
+            if isinstance(found, Unknown):
+                return found
+            people |= found.value
+        return Known(frozenset(people), "github", self._clock.now())
+
+    def incidents(
+        self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]
+    ) -> Fact[tuple[Incident, ...]]:
+        """The issues with any of the labels that are open, or were closed by nobody who may. A label that is not
+        there is an error, since renaming it would hide every incident."""
+        able = {name.casefold() for name in closers.value} if isinstance(closers, Known) else set[str]()
+
+        def read() -> tuple[Incident, ...]:
+            found: dict[int, Incident] = {}
+            for label in labels:
+                for issue in self._labelled(label):
+                    if issue.state == "open" or not self._closed_by(issue, able):
+                        incident = Incident(f"#{issue.number}", label, issue.title, issue.html_url)
+                        found.setdefault(issue.number, incident)
+            return tuple(found.values())
+
+        return self._fact(f"whether an incident with {' or '.join(labels)} is open", "incidents", read)
+
+    def me(self) -> str:
+        return self._me().login
+
+    def status(self, commit: Commit, context: str) -> CommitStatus | None:
+        """GitHub lists statuses newest first, so that the first that is ours is the one that stands."""
+        me = self.me()
+        path = f"{self._repo}/commits/{segment(commit)}/statuses"
+        for one in self._saying("status", lambda: self._api.pages(path, Status)):
+            if one.context == context and one.creator and one.creator.login == me:
+                return CommitStatus(context, one.state, one.description or "", one.target_url or "")
+        return None
+
+    def post_status(self, commit: Commit, status: CommitStatus) -> None:
+        """Raises ForgeError for a description over 140 characters, as GitHub would."""
+        if len(status.description) > LONGEST_DESCRIPTION:
+            raise ForgeError(
+                f"a status on GitHub has room for {LONGEST_DESCRIPTION} characters", code="forge.status"
+            )
+        body = {"state": status.state, "context": status.context, "description": status.description}
+        body |= {"target_url": status.url} if status.url else {}
+        path = f"{self._repo}/statuses/{segment(commit)}"
+        self._told("status", lambda: self._api.send("POST", path, Status, body))
+
+    def comments(self, proposal: Proposal) -> tuple[Comment, ...]:
+        """GitHub lists them by ascending id. A comment whose writer is gone has the author `ghost`."""
+        path = f"{self._repo}/issues/{segment(proposal.id)}/comments"
+        return tuple(
+            _comment(one) for one in self._saying("comments", lambda: self._api.pages(path, IssueComment))
+        )
+
+    def add_comment(self, proposal: Proposal, body: str) -> Comment:
+        path = f"{self._repo}/issues/{segment(proposal.id)}/comments"
+        return _comment(
+            self._told("comments", lambda: self._api.send("POST", path, IssueComment, {"body": body}))
+        )
+
+    def edit_comment(self, proposal: Proposal, comment: Comment, body: str) -> None:
+        path = f"{self._repo}/issues/comments/{segment(comment.id)}"
+        self._told("comments", lambda: self._api.send("PATCH", path, IssueComment, {"body": body}))
+
+    def protection(self, branch: str) -> Fact[Protection | None]:
+        def read() -> Protection | None:
+            return together(branch, self._classic(branch), self._rules(branch))
+
+        return self._fact(f"how {branch} is protected", "protection", read)
+
+    def _head(self, branch: str) -> Commit | None:
+        """404 also means "you may not see it", so the repository itself has to be visible before a branch is none."""
+        try:
+            found = self._api.get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", Ref)
+        except GitHubError as error:
+            if error.status not in {404, 409}:  # 409: the repository is empty
+                raise
+            self._still_here(self._api.get(self._repo, Repository).full_name)
+            return None
+        if found.ref != f"refs/heads/{branch}" or found.object.type != "commit":
+            raise GitHubError(f"GitHub answered with another ref than {branch}")
+        return Commit(found.object.sha)
+
+    def _group(self, name: str) -> Fact[frozenset[str]]:
+        organisation, _, team = name.removeprefix("@").partition("/")
+        path = f"/orgs/{segment(organisation)}" + (f"/teams/{segment(team)}" if team else "") + "/members"
+
+        def read() -> frozenset[str]:
+            return frozenset(user.login for user in self._api.pages(path, User) if user.is_person)
+
+        return self._fact(f"who belongs to {name}", "members", read)
+
+    def _labelled(self, label: str) -> Iterator[Issue]:
+        """All issues with the label, closed ones too. The label's own address shows that we were not redirected to
+        another repository: PyGithub follows a redirection without the query."""
+        if "," in label:
+            raise GitHubError(
+                f"GitHub cannot be asked for a label with a comma: {label}", fix="rename the label"
+            )
+        try:
+            found = self._api.get(f"{self._repo}/labels/{segment(label)}", Label)
+        except GitHubError as error:
+            if error.status != 404:
+                raise
+            fix = f"create the label {label} on GitHub, or correct [incidents] labels in the policy"
+            raise GitHubError(f"there is no label {label} in {self._name}", status=404, fix=fix) from error
+        self._still_here(found.url.partition("/repos/")[2].partition("/labels/")[0])
+        query = {"labels": label, "state": "all", "sort": "created", "direction": "asc"}
+        issues = self._api.pages(f"{self._repo}/issues", Issue, **query)
+        return (issue for issue in issues if issue.pull_request is None)
+
+    def _still_here(self, name: str) -> None:
+        """Raise where GitHub redirected us to the repository's new name."""
+        if name.casefold() != self._name.casefold():
+            fix = "correct the repository's name in the policy and the settings"
+            raise GitHubError(f"{self._name} is now {name[:200] or 'another repository'}", fix=fix)
+
+    def _closed_by(self, issue: Issue, able: set[str]) -> bool:
+        """Whether one of these people closed it; older servers leave `closed_by` out of lists."""
+        if able and "closed_by" not in issue.model_fields_set:
+            issue = self._api.get(f"{self._repo}/issues/{issue.number}", Issue)
+        return issue.closed_by is not None and issue.closed_by.login.casefold() in able
+
+    def _me(self) -> Identity:
+        """A user's token may ask `/user`; an app's installation may not, and GraphQL's `viewer` knows its name."""
+        if self._identity is None:
+            try:
+                user = self._api.get("/user", User)
+                self._identity = Identity(user.login, user_id=user.id or None)
+            except GitHubError as error:
+                if error.status != 403:
+                    raise
+                login = self._api.graphql("query { viewer { login } }", ViewerData).viewer.login
+                name = login if login.endswith("[bot]") else f"{login}[bot]"
+                self._identity = Identity(name, app_id=self._api.app_id)
+        return self._identity
+
+    def _classic(self, branch: str) -> Allowed | None:
+        """GitHub says "Branch not protected" when there surely is none; any other 404 hides something."""
+        try:
+            found = self._api.get(f"{self._repo}/branches/{segment(branch)}/protection", BranchProtection)
+        except GitHubError as error:
+            if error.status == 404 and error.said == "Branch not protected":
+                return None
+            raise
+        return by_classic(found, owner=self._owner)
+
+    def _rules(self, branch: str) -> Allowed | None:
+        rules = tuple(self._api.pages(f"{self._repo}/rules/branches/{segment(branch)}", Rule))
+        rulesets = {}
+        for number in needed_rulesets(rules):
+            ruleset = self._api.get(f"{self._repo}/rulesets/{number}", Ruleset, includes_parents="true")
+            if ruleset.bypass_actors is None:
+                why = f"GitHub does not show who may bypass the ruleset {number}"
+                raise GitHubError(why, fix=_permission("bypass"))
+            rulesets[number] = ruleset
+        return by_rules(rules, rulesets, me=self._me()) if rules else None
+
+    def _fact(self, what: str, need: str, read: Callable[[], T]) -> Fact[T]:
+        try:
+            return Known(read(), "github", self._clock.now())
+        except GitHubError as error:
+            fix = error.fix or (_permission(need) if error.status in {403, 404} else "")
+            return Unknown(f"{what} cannot be read: {error.message}", fix=fix, who=("operator",))
+
+    def _told(self, need: str, tell: Callable[[], T]) -> T:
+        """What `tell` gives; a refusal names the permission that is missing."""
+        try:
+            return tell()
+        except GitHubError as error:
+            fix = error.fix or (_permission(need) if error.status in {403, 404} else "")
+            raise GitHubError(error.message, status=error.status, said=error.said, fix=fix) from error
+
+    def _saying(self, need: str, pages: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """The items of a list, as far as they are asked for, with `_told`'s errors."""
+        items = pages()
+        while True:
+            item = self._told(need, lambda: next(items, None))
+            if item is None:
+                return
+            yield item
+
+
+def _permission(need: str) -> str:
+    return f"check that it is there and that the guard's token may see it: {NEEDED[need]}"
+
+
+def _proposal(pull: Pull) -> Proposal:
+    """A pull request whose fork was deleted still is one from a fork."""
+    here, there = pull.base.repo, pull.head.repo
+    return Proposal(
+        id=str(pull.number),
+        target=pull.base.ref,
+        head=Commit(pull.head.sha),
+        title=pull.title,
+        proposer=pull.user.login if pull.user else None,
+        url=pull.html_url,
+        from_fork=here is None or there is None or here.id != there.id,
+    )
+
+
+def _standing(reviews: Iterator[Review]) -> Iterator[Approval]:
+    """The approvals among each person's newest standing review. A review has its id since it was begun, and may be
+    submitted after a later one."""
+    newest: dict[str, Review] = {}
+    for review in sorted(reviews, key=lambda one: (one.submitted_at or NEVER, one.id)):
+        if review.user and review.user.is_person and review.state in STANDING:
+            newest[review.user.login] = review
+    for login, review in newest.items():
+        if review.state == "APPROVED" and review.commit_id and review.submitted_at:
+            yield Approval(login, Commit(review.commit_id), review.submitted_at, source=review.html_url)
+
+
+def _comment(one: IssueComment) -> Comment:
+    return Comment(str(one.id), one.user.login if one.user else "ghost", one.body or "")
