@@ -211,3 +211,27 @@ class Inbox(Protocol):
     def ref(self, name: str) -> str | None:
         """Where a ref stands now; None where it is not there."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the guard last told about a proposal: the head it was about, and how many decisions on the proposal are
+    on record."""
+
+    branch: str
+    proposal: str
+    head: Commit
+    count: int
+
+
+class Memory(Protocol):
+    """What was told, so that a head that is no proposal's any more is found again. Losing it does no harm to a
+    decision. Raises LedgerError."""
+
+    def told(self, branch: str) -> tuple[Telling, ...]: ...
+
+    def remember(self, telling: Telling) -> None:
+        """Keep it in place of what was told before about this proposal into this branch."""
+        ...
+
+    def forget(self, telling: Telling) -> None: ...

@@ -1,4 +1,4 @@
-"""The service's inbox: deliveries, each kept once, and the work that they ask for."""
+"""The service's inbox: deliveries, each kept once, the work that they ask for, and what was told of it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("repository", "kind", "subject"),
     )
     op.create_index("jobs_by_due", "jobs", ["repository", "due_at"])
+    op.create_table(
+        "told",
+        sa.Column("repository", sa.String(300), nullable=False),
+        sa.Column("branch", sa.String(300), nullable=False),
+        sa.Column("proposal", sa.String(300), nullable=False),
+        sa.Column("head", sa.String(64), nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("repository", "branch", "proposal"),
+    )
 
 
 def downgrade() -> None:

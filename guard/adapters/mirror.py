@@ -1,0 +1,183 @@
+"""The service's bare mirror of a repository on a forge: only ever fetched into, never checked out, never run.
+
+Credentials come from this process's environment and reach git through an askpass program; they are in no URL, no
+argument and no file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from guard.adapters.git_process import environment
+from guard.core.errors import GitError, SettingsError
+from guard.core.facts import Proposal
+
+HEAD_REFS: Mapping[str, str] = {
+    # GitLab: docs.gitlab.com/user/project/merge_requests/reviews, "checkout … through the head ref"
+    "gitlab": "refs/merge-requests/{id}/head",
+    # GitHub: docs.github.com/pull-requests, "checking out pull requests locally"
+    "github": "refs/pull/{id}/head",
+}
+"""Where each forge shows a proposal's head, a fork's too."""
+
+USERNAME, PASSWORD = "GUARD_GIT_USERNAME", "GUARD_GIT_PASSWORD"
+"""What the mirror fetches with, where the forge asks."""
+
+TIMEOUT = 600.0
+"""Seconds that one git process may take; the first fetch brings everything."""
+
+_PASSED_ON = (
+    "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "HOME",
+)  # fmt: skip
+"""The operator's ways to the forge: proxies, certificates, ssh."""
+
+_OPTIONS = (
+    "-c", "safe.directory=*", "-c", "credential.helper=", "-c", "http.followRedirects=false",
+    "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+    "-c", "protocol.allow=never", "-c", "protocol.https.allow=always", "-c", "protocol.http.allow=always",
+    "-c", "protocol.ssh.allow=always", "-c", "protocol.file.allow=always",
+)  # fmt: skip
+
+_ASKPASS = f"""\
+#!/bin/sh
+case "$1" in
+  Username*) printf '%s\\n' "${{{USERNAME}}}" ;;
+  *) printf '%s\\n' "${{{PASSWORD}}}" ;;
+esac
+"""
+
+_ID = re.compile(r"[0-9]{1,18}")
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+class Mirror:
+    """A bare repository kept up to date with a remote, branch by branch and proposal by proposal.
+
+    `head_ref` is where the remote shows a proposal's head (a value of HEAD_REFS). Several processes may share one.
+    """
+
+    def __init__(
+        self, git_dir: Path, url: str, *, head_ref: str, credentials: tuple[str, str] | None = None
+    ) -> None:
+        """Raises SettingsError for a URL that carries a secret."""
+        if re.match(r"[a-z+]+://[^/]*:[^/]*@", url):
+            raise SettingsError(
+                "the mirror's URL carries a password",
+                fix=f"take it out; put it into {USERNAME} and {PASSWORD}",
+            )
+        self.git_dir = git_dir
+        self._url = url
+        self._head_ref = head_ref
+        self._credentials = credentials
+
+    def refresh(self, branches: Iterable[str], proposals: Iterable[Proposal] = ()) -> None:
+        """Bring these branches and proposals' heads here; a branch that the remote has not is taken away here too.
+
+        Raises GitError: `mirror.unreachable`, or `mirror.head-missing` where a proposal's head is not to be had,
+        as for a moment during a forced push.
+        """
+        heads = tuple(proposals)
+        wanted = {f"refs/heads/{name}": f"refs/heads/{name}" for name in branches}
+        wanted |= {
+            self._head_ref.format(id=one.id): f"refs/guard/proposals/{one.id}"
+            for one in heads
+            if _ID.fullmatch(one.id)
+        }
+        with self._alone():
+            self._make()
+            there = self._remote_refs(wanted)
+            gone = [local for remote, local in wanted.items() if remote not in there]
+            for ref in gone:
+                self._git("update-ref", "-d", ref)
+            if specs := [f"+{remote}:{local}" for remote, local in wanted.items() if remote in there]:
+                self._git(
+                    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force",
+                    "--no-auto-maintenance", "--", self._url, *specs,
+                )  # fmt: skip
+        self._demand(heads)
+
+    def _demand(self, proposals: Sequence[Proposal]) -> None:
+        names = "".join(f"{one.head}^{{commit}}\n" for one in proposals)
+        rows = self._git("cat-file", "--batch-check", stdin=names.encode()).splitlines() if names else []
+        for proposal, row in zip(proposals, rows, strict=True):
+            if b" commit " not in row:
+                raise GitError(
+                    f"the head {proposal.head[:10]} of proposal {proposal.id} cannot be fetched yet",
+                    fix="wait; it is tried again. Is the branch being pushed?",
+                    code="mirror.head-missing",
+                )
+
+    def _remote_refs(self, names: Iterable[str]) -> frozenset[str]:
+        out = self._git("ls-remote", "--quiet", "--refs", "--", self._url, *names)
+        rows = (line.partition("\t") for line in out.decode("utf-8", "surrogateescape").splitlines())
+        return frozenset(ref for _, _, ref in rows)
+
+    def _make(self) -> None:
+        if (self.git_dir / "HEAD").exists():
+            return
+        self._git("init", "--quiet", "--bare", "--template=", "--", str(self.git_dir), inside=False)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two fetches into the same refs would trip over each other's locks."""
+        try:
+            self.git_dir.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.git_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise GitError(
+                f"no mirror can be kept in {self.git_dir}: {error.strerror}", fix="mend its permissions"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _environment(self) -> dict[str, str]:
+        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        env = {**environment(), **passed}
+        if self._credentials is not None:
+            user, password = self._credentials
+            env |= {"GIT_ASKPASS": str(self._askpass()), USERNAME: user, PASSWORD: password}
+        return env
+
+    def _askpass(self) -> Path:
+        file = self.git_dir / "guard-askpass"
+        if not file.exists():
+            fresh = file.with_name(f"guard-askpass.{os.getpid()}")
+            fresh.write_text(_ASKPASS, encoding="ascii")
+            fresh.chmod(0o700)
+            fresh.rename(file)
+        return file
+
+    def _git(self, *arguments: str, stdin: bytes = b"", inside: bool = True) -> bytes:
+        where = (f"--git-dir={self.git_dir}",) if inside else ()
+        try:
+            done = subprocess.run(
+                ["git", "--no-pager", *_OPTIONS, *where, *arguments],
+                cwd=self.git_dir, env=self._environment(), input=stdin, capture_output=True,
+                timeout=TIMEOUT, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise GitError(
+                f"git {arguments[0]} took longer than {TIMEOUT:g} seconds", code="mirror.unreachable"
+            ) from None
+        except OSError as error:
+            raise GitError(
+                f"git cannot be run: {error}", code="git.unusable", fix="install git 2.39 or newer"
+            ) from None
+        if done.returncode:
+            words = _USERINFO.sub("", done.stderr.decode("utf-8", "replace")).strip()[:500]
+            raise GitError(
+                f"git {arguments[0]}: {words or 'no reason given'}",
+                code="mirror.unreachable",
+                fix="is the forge up, and may the guard read the repository?",
+            )
+        return done.stdout

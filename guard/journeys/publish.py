@@ -1,0 +1,82 @@
+"""Publishing on a forge so that doing it twice changes nothing: one status, one comment, each only when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guard.core.facts import Comment, CommitStatus, Proposal
+from guard.core.model import Commit, Unknown
+from guard.ports import Voice
+from guard.render.comment import is_ours
+
+GOOD = frozenset({"success", "pending"})
+"""The states that must not stay on a commit which is no open proposal's head any more."""
+
+
+def post_status(voice: Voice, commit: Commit, status: CommitStatus) -> bool:
+    """Post the status unless it stands there already; whether it was posted. Raises ForgeError."""
+    there = voice.status(commit, status.context)
+    if there is not None and (there.state, there.description) == (status.state, status.description):
+        return False
+    voice.post_status(commit, status)
+    return True
+
+
+def withdraw_status(voice: Voice, commit: Commit, status: CommitStatus) -> bool:
+    """Replace a good status by this one; a bad one may stay. Raises ForgeError."""
+    there = voice.status(commit, status.context)
+    if there is None or there.state not in GOOD:
+        return False
+    voice.post_status(commit, status)
+    return True
+
+
+def put_comment(voice: Voice, proposal: Proposal, body: str, *, create: bool = True) -> bool:
+    """Have the guard's one comment say this: found by its marker and its author before any is created, edited only
+    when it says something else. Whether anything was written. Raises ForgeError."""
+    mine = own_comments(voice, proposal)
+    if not mine:
+        if create:
+            voice.add_comment(proposal, body)
+        return create
+    if _same(mine[0].body, body):
+        return False
+    voice.edit_comment(proposal, mine[0], body)
+    return True
+
+
+def own_comments(voice: Voice, proposal: Proposal) -> tuple[Comment, ...]:
+    """The guard's comments, oldest first. Somebody else's copy of the marker makes no comment the guard's."""
+    me = voice.me()
+    return tuple(one for one in voice.comments(proposal) if one.author == me and is_ours(one.body))
+
+
+def protection_warnings(voice: Voice, branch: str) -> tuple[str, ...]:
+    """What of the branch's protection a GO cannot rely on: who besides the guard may move the branch. Raises
+    ForgeError."""
+    fact = voice.protection(branch)
+    if isinstance(fact, Unknown):
+        return (f"it cannot be read: {fact.why}",)
+    if fact.value is None:
+        return (f"{branch} is not protected at all: whoever may push here may move it",)
+    me, protection = voice.me(), fact.value
+    lists = (("push to", protection.pushers), ("merge into", protection.mergers))
+    found = [
+        f"besides the guard, these may {verb} {branch}: {', '.join(others)}"
+        for verb, names in lists
+        if (others := sorted(_others(names, me)))
+    ]
+    if protection.force_push:
+        found.append(f"a forced push to {branch} is allowed")
+    if protection.deletable:
+        found.append(f"{branch} may be deleted")
+    return tuple(found)
+
+
+def _others(names: Iterable[str], me: str) -> set[str]:
+    return {name for name in names if name.removeprefix("@").casefold() != me.removeprefix("@").casefold()}
+
+
+def _same(there: str, wanted: str) -> bool:
+    """Forges may change line ends and trim."""
+    return there.replace("\r\n", "\n").strip() == wanted.strip()
