@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from guard.core.facts import LineageFacts
-from guard.core.model import Candidate, Decision, Finding
+from guard.core.model import Decision, Finding
 from guard.core.rules.lineage import CommitVerdict
 from guard.core.unblock import Action, unblock_plan
 from guard.render import board
@@ -75,10 +75,10 @@ def undecided_comment(candidate: tuple[str, str], why: str, fix: str) -> str:
     return _assemble([lines])
 
 
-def superseded_comment(candidate: Candidate) -> str:
+def superseded_comment(branch: str) -> str:
     """For a proposal that is not open into the branch any more."""
     return _assemble(
-        [[MARKER, f"This is no open proposal into {code(candidate.branch)}: there is nothing to decide."]]
+        [[MARKER, f"This is no open proposal into {code(branch)} any more: there is nothing to decide."]]
     )
 
 

@@ -1,0 +1,144 @@
+"""The webhook service's settings: `service.toml` in a server side's folder, and secrets from the environment.
+
+A secret never stands in the file: each is a variable, or a file that a variable with `_FILE` behind its name names.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from guard.core.durations import Duration
+from guard.core.errors import SettingsError
+
+ForgeName = Literal["gitlab", "github", "local"]
+
+API_URLS = {"gitlab": "https://gitlab.com", "github": "https://api.github.com"}
+GIT_USERS = {"gitlab": "oauth2", "github": "x-access-token"}
+"""Whom git calls itself when its password is an API token: GitLab takes any name, GitHub wants this one."""
+
+
+def _without_secret(url: str) -> str:
+    if url and ("@" in urlsplit(url).netloc and ":" in urlsplit(url).netloc.rpartition("@")[0]):
+        raise ValueError("expected a URL without a password; it belongs into the environment")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_without_secret)]
+
+
+class ServiceSettings(BaseModel):
+    """`service.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    forge: ForgeName = Field(
+        description="`gitlab`, `github`, or `local` for a bare repository with no forge in front"
+    )
+    url: Url = Field(default="", description="the forge's address; gitlab.com or api.github.com unless given")
+    git_url: Url = Field(
+        default="", description="what the mirror is fetched from; needed unless the forge is local"
+    )
+    public_url: Url = Field(default="", description="where people reach the service; statuses link to it")
+    host: str = Field(default="127.0.0.1", description="the address that the service listens on")
+    port: int = Field(default=8640, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=16, description="threads that work on deliveries")
+    max_body: int = Field(
+        default=5_000_000, ge=1000, le=50_000_000, description="bytes of the largest webhook"
+    )
+    tries: int = Field(default=5, ge=1, le=20, description="how often a delivery is tried")
+    backoff: Duration = Field(
+        default=timedelta(seconds=2), description="the wait after a first try; it doubles"
+    )
+    lease: Duration = Field(
+        default=timedelta(minutes=2), description="when a dead worker's job is taken over"
+    )
+    sweep: Duration = Field(
+        default=timedelta(minutes=15), description="how often everything is looked at again"
+    )
+    pages: bool = Field(default=False, description="show decisions to whoever can reach the service")
+
+    @model_validator(mode="after")
+    def _somewhere_to_fetch_from(self) -> Self:
+        if self.forge != "local" and not self.git_url:
+            raise ValueError("git_url: expected the address that git fetches the repository from")
+        return self
+
+    @property
+    def api_url(self) -> str:
+        return self.url or API_URLS.get(self.forge, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the service knows and tells nobody. `webhook` are all secrets that a delivery may be signed with;
+    `git` is a user's name and password, None where the repository is fetched without."""
+
+    token: str = field(default="", repr=False)
+    webhook: tuple[str, ...] = field(default=(), repr=False)
+    git: tuple[str, str] | None = field(default=None, repr=False)
+
+
+def load_service_settings(home: Path) -> ServiceSettings:
+    """Read `service.toml`. Raises SettingsError naming the file, the key and what was expected."""
+    file = home / "service.toml"
+    try:
+        return ServiceSettings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{home} has no service.toml", fix="write one; see docs/service.md", code="settings.no-service"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: {error}", fix="mend the file or its permissions") from None
+    except ValidationError as error:
+        lines = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        )
+        raise SettingsError(f"{file}: {lines}", fix="mend the key; see docs/service.md") from None
+
+
+def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secrets:
+    """The secrets that this forge needs. Raises SettingsError for one that is missing: without a webhook secret
+    anybody could wake the service, and without a token it could neither read nor speak."""
+    if settings.forge == "local":
+        return Secrets()
+    prefix = f"GUARD_{settings.forge.upper()}"
+    webhook = tuple(_read(f"{prefix}_WEBHOOK_SECRET", environ).split())
+    if not webhook:
+        raise SettingsError(
+            f"no webhook secret is set: {prefix}_WEBHOOK_SECRET is missing or empty",
+            fix=f"export {prefix}_WEBHOOK_SECRET=… (or …_FILE=PATH), the same as in the webhook's settings",
+            code="settings.no-webhook-secret",
+        )
+    token = _read(f"{prefix}_TOKEN", environ).strip()
+    if not token:
+        raise SettingsError(
+            f"no access token is set: {prefix}_TOKEN is missing or empty",
+            fix=f"export {prefix}_TOKEN=… (or …_FILE=PATH); docs/service.md says what it must be allowed",
+            code="settings.no-token",
+        )
+    user = environ.get("GUARD_GIT_USERNAME", "").strip() or GIT_USERS[settings.forge]
+    password = _read("GUARD_GIT_PASSWORD", environ).strip() or token
+    needs = re.match(r"https?://", settings.git_url)
+    return Secrets(token, webhook, (user, password) if needs else None)
+
+
+def _read(name: str, environ: Mapping[str, str]) -> str:
+    file = environ.get(f"{name}_FILE", "")
+    if not file:
+        return environ.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise SettingsError(
+            f"{name}_FILE cannot be read: {error}", fix="mend the path or its permissions"
+        ) from None
