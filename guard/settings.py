@@ -1,11 +1,11 @@
 """The operator's settings of a server side: one folder beside the guarded repository, parsed and checked here.
 
-    <home>/settings.toml      what this file describes
-    <home>/allowed_signers    who signs with which key, in OpenSSH's format
-    <home>/guard.toml         the bootstrap policy, for a target branch without a valid one (optional)
-    <home>/ledger.sqlite3     the ledger
-    <home>/keys/              permit signing keys, private, mode 0600
-    <home>/jwks.json          their public halves
+<home>/settings.toml      what this file describes
+<home>/allowed_signers    who signs with which key, in OpenSSH's format
+<home>/guard.toml         the bootstrap policy, for a target branch without a valid one (optional)
+<home>/ledger.sqlite3     the ledger
+<home>/keys/              permit signing keys, private, mode 0600
+<home>/jwks.json          their public halves
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    repository: str = Field(min_length=1, description="the repository's name, as in the policy's project.repository")
+    repository: str = Field(
+        min_length=1, description="the repository's name, as in the policy's project.repository"
+    )
     git_dir: Path = Field(description="the guarded bare repository")
     groups: dict[str, tuple[Principal, ...]] = Field(
-        default_factory=dict, description="`@group` → the principals (allowed_signers names) that belong to it"
+        default_factory=dict,
+        description="`@group` → the principals (allowed_signers names) that belong to it",
     )
     protect: tuple[str, ...] = Field(default=(), description="branches protected whatever any policy says")
 

@@ -52,4 +52,6 @@ def test_the_labels_are_complete() -> None:
 def test_the_engine_agrees(row: dict[str, str]) -> None:
     found = judged(row["range"])[Commit(row["commit"])]
     assert found.subject == row["subject"]
-    assert found.standing == row["label"], f"labelled so because: {row['reason']} The engine says: {found.why}"
+    assert found.standing == row["label"], (
+        f"labelled so because: {row['reason']} The engine says: {found.why}"
+    )

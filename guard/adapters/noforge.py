@@ -5,7 +5,9 @@ from __future__ import annotations
 from guard.core.facts import Approval, Incident, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Unknown
 
-FIX = "decide where the forge can be asked: name the guarded repository with --server, or run it on the service"
+FIX = (
+    "decide where the forge can be asked: name the guarded repository with --server, or run it on the service"
+)
 
 
 class NoForge:
@@ -29,7 +31,9 @@ class NoForge:
     def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
         return self._unknown(f"who belongs to {', '.join(names) or 'nobody'}")
 
-    def incidents(self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]) -> Fact[tuple[Incident, ...]]:
+    def incidents(
+        self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]
+    ) -> Fact[tuple[Incident, ...]]:
         del closers
         return self._unknown(f"whether an incident with {' or '.join(labels)} is open")
 

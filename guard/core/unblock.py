@@ -32,7 +32,8 @@ def unblock_plan(decision: Decision) -> tuple[Action, ...]:
             serves[verdict.id] = None
             findings[finding] = None
     return tuple(
-        Action(text, who, tuple(serves), tuple(findings)) for (text, who), (serves, findings) in merged.items()
+        Action(text, who, tuple(serves), tuple(findings))
+        for (text, who), (serves, findings) in merged.items()
     )
 
 
