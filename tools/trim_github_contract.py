@@ -68,7 +68,7 @@ def without_prose(node: Any, *, names: bool = False) -> Any:
     return {
         key: without_prose(value, names=key in NAMED and not names)
         for key, value in node.items()
-        if names or key not in PROSE or key == "description" and _is_response(node)
+        if names or key not in PROSE or (key == "description" and _is_response(node))
     }
 
 
