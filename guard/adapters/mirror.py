@@ -103,6 +103,12 @@ class Mirror:
                 )  # fmt: skip
         self._demand(heads)
 
+    def prepare(self) -> None:
+        """Have a repository there, if an empty one. Raises GitError."""
+        if not (self.git_dir / "HEAD").exists():
+            with self._alone():
+                self._make()
+
     def _demand(self, proposals: Sequence[Proposal]) -> None:
         names = "".join(f"{one.head}^{{commit}}\n" for one in proposals)
         rows = self._git("cat-file", "--batch-check", stdin=names.encode()).splitlines() if names else []

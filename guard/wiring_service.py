@@ -1,0 +1,214 @@
+"""Building the webhook service: what it reads, speaks on and remembers, made of one server side's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from guard import wiring
+from guard.core.errors import SettingsError
+from guard.core.facts import Proposal, Wake
+from guard.core.statements import StatementError, parse_statement
+from guard.journeys.delivery import Office
+from guard.journeys.gather import Sources
+from guard.ports import Clock, Forge, Ledger, Voice
+from guard.service_settings import Secrets, ServiceSettings, load_secrets, load_service_settings
+from guard.settings import ServerHome, load_home
+
+if TYPE_CHECKING:
+    from guard.adapters.inbox import DeliveryInbox
+    from guard.adapters.mirror import Mirror
+    from guard.adapters.told import ToldMemory
+
+ELSEWHERE = frozenset({"evidence", "signoff"})
+"""The statements that count where a forge knows the rest: people approve on the forge itself."""
+
+STATEMENTS = tuple(
+    f"statement.{name}"
+    for name in (
+        "approval", "approval-withdrawn", "incident-opened", "incident-closed", "proposal-opened",
+        "proposal-closed", "signoff", "evidence",
+    )
+)  # fmt: skip
+
+
+class SpeakingForge(Forge, Voice, Protocol):
+    """A forge that the guard reads and speaks on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One ref as a push would move it."""
+
+    ref: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One repository's service. Everything here may be used from several threads."""
+
+    home: ServerHome
+    settings: ServiceSettings
+    secrets: Secrets
+    branches: tuple[str, ...]
+    inbox: DeliveryInbox
+    ledger: Ledger
+    memory: ToldMemory
+    mirror: Mirror | None
+    clock: Clock
+
+    @property
+    def repository(self) -> str:
+        return self.home.settings.repository
+
+    @contextmanager
+    def office(self, *, check: Callable[[], None], tell: Callable[[str], None]) -> Iterator[Office]:
+        """What one delivery is worked on with: a forge's client and a view of the repository of its own."""
+        from guard.adapters.git import GitRepo
+
+        if self.mirror is not None:
+            self.mirror.prepare()
+        records = wiring.local_forge(self.home, self.ledger)
+        speaking = FORGES[self.settings.forge](self)
+        forge: Forge = records if speaking is None else speaking
+        with GitRepo(self.home.settings.git_dir) as git:
+            reader = wiring.evidence_reader(git, records, self.clock)
+            yield Office(
+                repository=self.repository,
+                branches=self.branches,
+                forge=forge,
+                voice=speaking,
+                sources=Sources(git, forge, reader, self.clock, self._bootstrap()),
+                ledger=self.ledger,
+                memory=self.memory,
+                clock=self.clock,
+                refresh=self._refresh,
+                check=check,
+                tell=tell,
+                url=self.settings.public_url,
+            )
+
+    def receive(self, statement: bytes, signature: bytes, report: bytes | None) -> str:
+        """Check a statement as a push would be, record it, keep its report, and look at everything again; its name.
+
+        Raises Refused or StatementError when it is not taken, LedgerError and GitError when it cannot be kept.
+        """
+        from guard.adapters.posting import Posted
+        from guard.adapters.signers import read_allowed_signers
+        from guard.journeys.receiving import Counter, receive, refusal
+
+        posted = Posted(self.home.settings.git_dir, statement=statement, signature=signature, report=report)
+        self._check_place(statement)
+        if self.mirror is not None:
+            self.mirror.prepare()
+        signers = read_allowed_signers(self.home.allowed_signers)
+        counter = Counter(self.repository, signers, posted, self.ledger)
+        update = Update(posted.own_ref, "0" * 40, posted.name)
+        if (refused := refusal(receive([update], counter, now=self.clock.now()))) is not None:
+            raise refused
+        posted.keep()
+        self.inbox.wake([Wake("everything", "")], now=self.clock.now())
+        return posted.name
+
+    def fingerprint(self) -> str:
+        """Changes when anything that a local forge's decisions rest on has changed."""
+        from guard.adapters.parcels import BareRepo
+
+        repo = BareRepo(self.home.settings.git_dir)
+        refs = {**repo.refs("refs/heads"), **repo.refs("refs/proposals")}
+        latest = next(iter(self.ledger.entries(*STATEMENTS, newest_first=True)), None)
+        return repr((sorted(refs.items()), latest.seq if latest else 0))
+
+    def _check_place(self, statement: bytes) -> None:
+        kind = parse_statement(statement).type
+        if self.settings.forge != "local" and kind not in ELSEWHERE:
+            raise StatementError(
+                f"a statement {kind} does not count here: {self.settings.forge} knows that itself",
+                fix="approve, propose and open incidents on the forge; sign-offs and evidence are taken here",
+                code="statement.not-here",
+            )
+
+    def _refresh(self, branches: Iterable[str], proposals: Sequence[Proposal]) -> None:
+        if self.mirror is not None:
+            self.mirror.refresh(branches, proposals)
+
+    def _bootstrap(self) -> tuple[bytes, str] | None:
+        file = self.home.bootstrap_policy
+        return (file.read_bytes(), file.name) if file.exists() else None
+
+
+def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Service:
+    """The service of a server side's folder. Raises SettingsError for whatever is missing, LedgerError."""
+    from guard.adapters.database import open_database
+    from guard.adapters.inbox import DeliveryInbox
+    from guard.adapters.told import ToldMemory
+
+    home = load_home(folder)
+    settings = load_service_settings(home.path)
+    secrets = load_secrets(settings, os.environ if environ is None else environ)
+    ledger = wiring.open_ledger(home)
+    engine, name = open_database(home.ledger), home.settings.repository
+    return Service(
+        home=home,
+        settings=settings,
+        secrets=secrets,
+        branches=_branches(home, ledger),
+        inbox=DeliveryInbox(engine, repository=name),
+        ledger=ledger,
+        memory=ToldMemory(engine, repository=name),
+        mirror=_mirror(home, settings, secrets),
+        clock=wiring.system_clock(),
+    )
+
+
+def _branches(home: ServerHome, ledger: Ledger) -> tuple[str, ...]:
+    adopted = {str(entry.body.get("ref")) for entry in ledger.entries("baseline.adopted")}
+    names = {ref.removeprefix("refs/heads/") for ref in adopted} | set(home.settings.protect)
+    if not names:
+        raise SettingsError(
+            "no protected branch is known",
+            fix=f'name them in {home.path / "settings.toml"}: protect = ["release/platform-control"]',
+            code="settings.no-branch",
+        )
+    return tuple(sorted(names))
+
+
+def _mirror(home: ServerHome, settings: ServiceSettings, secrets: Secrets) -> Mirror | None:
+    from guard.adapters.mirror import HEAD_REFS, Mirror
+
+    if settings.forge == "local":
+        return None
+    head_ref = HEAD_REFS[settings.forge]
+    git_dir = home.settings.git_dir
+    return Mirror(git_dir, settings.git_url, head_ref=head_ref, credentials=secrets.git)
+
+
+def _gitlab(service: Service) -> SpeakingForge:
+    from guard.adapters.gitlab import GitLabForge, connect
+
+    client = connect(service.settings.api_url, service.secrets.token)
+    return GitLabForge(client, service.repository, clock=service.clock)
+
+
+def _github(service: Service) -> SpeakingForge:
+    from github import Auth
+
+    from guard.adapters.github import GitHubForge
+    from guard.adapters.github_client import github_client
+
+    client = github_client(Auth.Token(service.secrets.token), api=service.settings.api_url)
+    return GitHubForge(client, service.repository, clock=service.clock)
+
+
+FORGES: Mapping[str, Callable[[Service], SpeakingForge | None]] = {
+    "gitlab": _gitlab,
+    "github": _github,
+    "local": lambda _service: None,
+}
+"""How each forge is reached; the local one is the repository itself, and nobody listens there."""
