@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Record where a protected branch stands, as the baseline of promotions.",
     ),
     "audit": ("guard.cli.audit:audit", "Read the ledger, and check that it adds up."),
+    "serve": ("guard.cli.serve:serve", "Serve the webhooks of a GitLab project or GitHub repository."),
     "completion": ("guard.cli.completion:completion", "Print the completion script for a shell."),
     "demo": ("guard.cli.demo.command:demo", "Show the main job on real git, checked as it is shown."),
 }

@@ -100,6 +100,17 @@ def look_again(wake: Wake, office: Office, *, last: bool = False) -> None:
         raise failures[0]
 
 
+def give_up(wake: Wake, office: Office, *, why: str) -> None:
+    """Say on everything that the wake has to do with that it could not be decided. Raises GuardError where not even
+    that can be said."""
+    for branch in office.branches:
+        fact = office.forge.proposals(branch)
+        if isinstance(fact, Unknown):
+            raise ForgeError(fact.why, fix=fact.fix)
+        for matter in matters(branch, fact.value, wake, told=office.memory.told(branch)):
+            _say_undecided(matter, why, "ask the operator to look into the service's log", office)
+
+
 def _look(wake: Wake, office: Office, *, last: bool) -> list[GuardError]:
     opened = {branch: office.forge.proposals(branch) for branch in office.branches}
     failures: list[GuardError] = []
