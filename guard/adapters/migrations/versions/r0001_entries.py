@@ -41,4 +41,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is never taken back")
+    raise RuntimeError("a ledger is never taken back")

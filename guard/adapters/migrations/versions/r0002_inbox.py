@@ -51,4 +51,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what was delivered is never taken back")
+    raise RuntimeError("what was delivered is never taken back")
