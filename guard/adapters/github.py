@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final, TypeVar
-from urllib.parse import quote
 
 from github import Github
 
@@ -69,7 +68,7 @@ class GitHubForge:
         self._api = Api(client)
         self._name = repository
         self._owner = repository.partition("/")[0]
-        self._repo = "/repos/" + quote(repository, safe="/")
+        self._repo = "/repos/" + "/".join(map(segment, repository.split("/")))
         self._clock = clock
         self._identity: Identity | None = None
 
@@ -177,7 +176,8 @@ class GitHubForge:
     def _head(self, branch: str) -> Commit | None:
         """404 also means "you may not see it", so the repository itself has to be visible before a branch is none."""
         try:
-            found = self._api.get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", Ref)
+            path = "/".join(map(segment, branch.split("/")))
+            found = self._api.get(f"{self._repo}/git/ref/heads/{path}", Ref)
         except GitHubError as error:
             if error.status not in {404, 409}:  # 409: the repository is empty
                 raise
@@ -188,11 +188,11 @@ class GitHubForge:
         return Commit(found.object.sha)
 
     def _group(self, name: str) -> Fact[frozenset[str]]:
-        organisation, _, team = name.removeprefix("@").partition("/")
-        path = f"/orgs/{segment(organisation)}" + (f"/teams/{segment(team)}" if team else "") + "/members"
-
         def read() -> frozenset[str]:
-            return frozenset(user.login for user in self._api.pages(path, User) if user.is_person)
+            organisation, slash, team = name.removeprefix("@").partition("/")
+            within = f"/teams/{segment(team)}" if slash else ""
+            users = self._api.pages(f"/orgs/{segment(organisation)}{within}/members", User)
+            return frozenset(user.login for user in users if user.is_person)
 
         return self._fact(f"who belongs to {name}", "members", read)
 

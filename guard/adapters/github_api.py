@@ -163,5 +163,8 @@ def _read(path: str, wanted: type[T], data: object) -> T:
 
 
 def segment(text: str) -> str:
-    """Text as one part of a path: everything encoded, slashes too."""
+    """Text as one part of a path: everything encoded, slashes too. Raises GitHubError for the parts that would lead
+    elsewhere, which HTTP clients resolve before they ask."""
+    if text in {"", ".", ".."}:
+        raise GitHubError(f"GitHub cannot be asked for {text!r}", status=404)
     return quote(text, safe="")

@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Fault:
-    """What goes wrong with the next `times` requests whose method and path fit.
+    """What goes wrong with the next `times` requests whose method, path and page number fit ("" fits all).
 
     `status` answers `answer` instead of asking the double; `slow` waits `seconds` first; `reset` drops the
     connection with the request unread by anybody, `reset-after` once the double has done its work; `truncated` cuts
@@ -61,11 +61,13 @@ class Fault:
     times: int = 1_000_000
     method: str = ""
     path: str = ""
+    page: str = ""
     answer: Answer = field(default_factory=lambda: Answer(502, b"<html>Bad Gateway</html>"))
     seconds: float = 0.0
 
     def fits(self, request: Request) -> bool:
-        return self.times > 0 and self.method in {"", request.method} and self.path in request.path
+        place = self.method in {"", request.method} and self.path in request.path
+        return self.times > 0 and place and self.page in {"", request.one("page")}
 
 
 class Server:

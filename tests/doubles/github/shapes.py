@@ -41,7 +41,8 @@ def user(account: Account | None) -> Json | None:
 def current_user(account: Account) -> Json:
     """https://docs.github.com/en/rest/users/users#get-the-authenticated-user"""
     base = example("private-user-response-with-public-profile-information")
-    return {**base, "login": account.login, "id": account.id, "type": account.type}
+    named = {"login": account.login, "id": account.id, "type": account.type}
+    return {**base, **named, "user_view_type": "public"}  # which of two shapes this is
 
 
 def repository(state: GitHubState) -> Json:
