@@ -140,6 +140,13 @@ def test_somebody_elses_comment_is_not_edited(world: GitLabWorld) -> None:
         world.forge.edit_comment(proposal, theirs, "GO")
 
 
+def test_the_double_sees_what_a_comment_would_set_off(world: GitLabWorld) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
+    comment = world.forge.add_comment(proposal, "- see /merge\n```\n/merge\n```\n  /approve now\n")
+    world.forge.edit_comment(proposal, comment, "/close")
+    assert world.state.executed == ["/approve now", "/close"]
+
+
 # Protection
 
 

@@ -104,7 +104,7 @@ class GitLabForge:
         def read() -> tuple[Approval, ...]:
             given = self._calls.one(f"{self._request(proposal)}/approvals", READS)
             versions = versions_of(self._calls.every(f"{self._request(proposal)}/versions", READS))
-            since = retargeted_at(self._notes(proposal, "all_notes"))
+            since = retargeted_at(versions, self._notes(proposal, "all_notes"))
             return approvals_of(given, versions=versions, since=since, source=f"!{proposal.id}")
 
         return self._fact(f"who approved !{proposal.id}", f"{self._repository}!{proposal.id}", read)
@@ -123,12 +123,15 @@ class GitLabForge:
     def incidents(
         self, labels: tuple[str, ...], *, closers: Fact[frozenset[str]]
     ) -> Fact[tuple[Incident, ...]]:
-        """The open issues of the project with any of the labels, an issue once for each label that it has."""
+        """The open issues of the project with any of the labels, each under the first of them that it has."""
         del closers
 
         def read() -> tuple[Incident, ...]:
             self._demand_sight()
-            return tuple(self._incidents(labels))
+            found: dict[str, Incident] = {}
+            for incident in self._incidents(labels):
+                found.setdefault(incident.id, incident)
+            return tuple(found.values())
 
         return self._fact(f"whether an incident with {' or '.join(labels)} is open", self._repository, read)
 

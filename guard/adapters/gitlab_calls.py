@@ -58,7 +58,8 @@ class Calls:
     def __init__(self, client: gitlab.Gitlab, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
-        client.session.hooks["response"].append(_notice_busy)
+        if _notice_busy not in client.session.hooks["response"]:
+            client.session.hooks["response"].append(_notice_busy)
 
     def one(self, path: str, needs: str, **query: str | int | bool) -> Record:
         """The JSON object at this path. Raises Rejected; `needs` says what the token must be allowed to do."""

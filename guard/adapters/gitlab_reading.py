@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from guard.adapters.gitlab_calls import Record
 from guard.core.errors import ForgeError
@@ -13,8 +14,9 @@ from guard.core.facts import Approval, Comment, CommitStatus, Incident, Proposal
 from guard.core.model import Commit
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_RETARGETED = "changed target branch from "
-"""How the system note of a retargeting begins (SystemNotes::MergeRequestsService#change_branch)."""
+_RETARGETED = ("changed target branch from ", "deleted the `")
+"""How the system note of a retargeting begins: by hand, and because the target branch was deleted
+(SystemNotes::MergeRequestsService#change_branch)."""
 
 STATES = {"success": "success", "failure": "failed", "pending": "pending", "error": "failed"}
 """Ours → GitLab's, which knows no `error`: https://docs.gitlab.com/api/commits/#set-commit-pipeline-status."""
@@ -119,15 +121,19 @@ def versions_of(records: Sequence[Record]) -> tuple[Version, ...]:
     return tuple(sorted(versions, key=lambda one: (one.since, one.id)))
 
 
-def retargeted_at(notes: Sequence[Record]) -> datetime | None:
-    """When the merge request last got another target branch: GitLab keeps that in system notes, which nobody can
-    write by hand, and in no other place."""
-    times = (
+def retargeted_at(versions: Sequence[Version], notes: Sequence[Record]) -> datetime | None:
+    """When the merge request last got another target, for as far as anything tells; None where it never did.
+
+    GitLab says so in a system note, which nobody can write by hand, and makes a new version of the same head
+    (MergeRequest#reload_diff_if_branch_changed); either is enough, so that no change of wording hides it.
+    """
+    told = [
         moment(note, "created_at")
         for note in notes
         if note.get("system") is True and text(note, "body").startswith(_RETARGETED)
-    )
-    return max(times, default=None)
+    ]
+    same = [after.since for before, after in pairwise(versions) if after.head == before.head]
+    return max(told + same, default=None)
 
 
 def approvals_of(

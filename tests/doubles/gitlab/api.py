@@ -176,6 +176,7 @@ def list_notes(asked: Asked) -> Result:
 def create_note(asked: Asked) -> Result:
     request = _request(asked)
     note = asked.state.note(request, asked.me.username, str(asked.body()["body"]))
+    asked.state.execute(note.body)
     return Answer(201, shapes.note(asked.state, request, note))
 
 
@@ -186,6 +187,7 @@ def edit_note(asked: Asked) -> Result:
             if note.author is not asked.me:
                 return Answer(403, {"message": "403 Forbidden"})
             note.body, note.updated_at = str(asked.body()["body"]), asked.state.now()
+            asked.state.execute(note.body)
             return shapes.note(asked.state, request, note)
     raise Missing("Note")
 

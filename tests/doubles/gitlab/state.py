@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -177,6 +178,8 @@ class State:
         self.pipelines: list[Pipeline] = []
         self.rules: list[Rule] = []
         self.tokens: dict[str, User] = {}
+        self.executed: list[str] = []
+        """The quick actions that comments set off: https://docs.gitlab.com/user/project/quick_actions/."""
 
     def id(self) -> int:
         return next(self._ids)
@@ -260,6 +263,15 @@ class State:
         note = Note(self.id(), self.user(by), body, now, now, system)
         request.notes.append(note)
         return note
+
+    def execute(self, body: str) -> None:
+        """Note the quick actions of a comment, as GitLab would carry them out: lines that begin with one, outside of
+        code blocks."""
+        in_code = False
+        for line in body.splitlines():
+            in_code ^= line.lstrip().startswith("```")
+            if not in_code and re.match(r"\s*/[a-z_]+", line):
+                self.executed.append(line.strip())
 
     def request(self, iid: str) -> MergeRequest | None:
         return next((one for one in self.requests if str(one.iid) == iid), None)
