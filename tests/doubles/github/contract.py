@@ -21,8 +21,8 @@ HOST = "https://api.github.com"
 
 
 HEADS_OF_DELETED_FORKS = ("pull-request-simple", "pull-request")
-"""Where the description does not say that `head.repo` is null once the fork is deleted, as it is (GitHub's own
-examples of webhooks have it, and PyGithub's users meet it)."""
+"""Where the description does not say that `head.repo` is null once the fork is deleted, as it is
+(https://github.com/github/rest-api-description/issues/1811, and 161 before it)."""
 
 
 class ContractBroken(AssertionError):

@@ -47,10 +47,12 @@ class GitHubDouble:
         self.sender = Sender(self.state, self.deliveries)
         self.server = Server(self.answer)
 
-    def client(self, *, timeout: int = 5, retries: int = 1, longest_wait: float = 0.5) -> Github:
+    def client(
+        self, auth: Auth.Auth | None = None, *, timeout: int = 5, retries: int = 1, longest_wait: float = 0.5
+    ) -> Github:
         """The client that the guard uses, in a hurry."""
         return github_client(
-            Auth.Token(TOKEN),
+            auth or Auth.Token(TOKEN),
             api=self.server.url,
             timeout=timeout,
             retries=retries,
@@ -63,7 +65,7 @@ class GitHubDouble:
 
     def answer(self, request: Request) -> Answer:
         """The answer, checked against GitHub's description; what breaks it fails the test."""
-        if request.headers.get("authorization") not in {f"token {TOKEN}", f"Bearer {TOKEN}"}:
+        if not self._signed_in(request):
             return Answer(
                 401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"}
             )
@@ -78,6 +80,13 @@ class GitHubDouble:
                 return self._checked(operation, values, request)
         raise AssertionError(f"the double has no {request.method} {request.path}")
 
+    def _signed_in(self, request: Request) -> bool:
+        """An app signs in with a JWT of its own, and only to ask for an installation's token."""
+        given = request.headers.get("authorization", "")
+        if request.path.startswith("/app/"):
+            return given.startswith("Bearer ey")
+        return given in {f"token {TOKEN}", f"Bearer {TOKEN}"}
+
     def _checked(self, operation: str, values: Values, request: Request) -> Answer:
         ours = f"{values.get('owner')}/{values.get('repo')}".lower() == self.state.full_name.lower()
         if self.moved_to and "owner" in values and ours:
@@ -91,7 +100,14 @@ class GitHubDouble:
             "X-RateLimit-Remaining": "4999",
             "X-RateLimit-Reset": "4102444800",
         }
-        return Answer(answer.status, answer.body, {**limits, **answer.headers})
+        return Answer(answer.status, self._at_home(answer.encoded()), {**limits, **answer.headers})
+
+    def _at_home(self, body: bytes) -> bytes:
+        """The addresses of GitHub's examples, made those of this double: PyGithub's objects follow them."""
+        here = self.server.url.encode()
+        examples = f"{contract.HOST}/repos/octocat/Hello-World".encode()
+        ours = here + f"/repos/{self.state.full_name}".encode()
+        return body.replace(examples, ours).replace(contract.HOST.encode(), here)
 
     def _moved(self, request: Request) -> str:
         rest = request.path.split("/", 4)[4:]
@@ -300,6 +316,10 @@ def _body(answer: Answer) -> dict[str, Any]:
     return answer.body
 
 
+def _installation_token(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    return Answer(201, shapes.installation_token(TOKEN))
+
+
 HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     "GET /user": _user,
     f"GET {REPO}": _repository,
@@ -320,6 +340,7 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/branches/{{branch}}/protection": _protection,
     f"GET {REPO}/rules/branches/{{branch}}": _rules,
     f"GET {REPO}/rulesets/{{ruleset_id}}": _ruleset,
+    "POST /app/installations/{installation_id}/access_tokens": _installation_token,
     "GET /orgs/{org}/members": _organisation,
     "GET /orgs/{org}/teams/{team_slug}/members": _team,
 }

@@ -25,6 +25,9 @@ OPERATIONS = {
     f"GET {REPO}/branches/{{branch}}/protection": "branches/branch-protection#get-branch-protection",
     f"GET {REPO}/rules/branches/{{branch}}": "repos/rules#get-rules-for-a-branch",
     f"GET {REPO}/rulesets/{{ruleset_id}}": "repos/rules#get-a-repository-ruleset",
+    "POST /app/installations/{installation_id}/access_tokens": (
+        "apps/apps#create-an-installation-access-token-for-an-app"
+    ),
     "GET /orgs/{org}/members": "orgs/members#list-organization-members",
     "GET /orgs/{org}/teams/{team_slug}/members": "teams/members#list-team-members",
 }
@@ -53,5 +56,6 @@ EXAMPLES = (
     "repository-ruleset",
     "simple-user-items",
     "integration",
+    "installation-token",
 )
 """GitHub's own examples, in `components/examples` of its description."""

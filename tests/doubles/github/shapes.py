@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.doubles.github.contract import example
+from tests.doubles.github.contract import HOST, example
 from tests.doubles.github.state import (
     Account,
     CheckRun,
@@ -43,6 +43,13 @@ def current_user(account: Account) -> Json:
     base = example("private-user-response-with-public-profile-information")
     named = {"login": account.login, "id": account.id, "type": account.type}
     return {**base, **named, "user_view_type": "public"}  # which of two shapes this is
+
+
+def installation_token(token: str) -> Json:
+    """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
+    base: Json = example("installation-token")
+    kept = {name: base[name] for name in ("permissions", "repository_selection") if name in base}
+    return {**kept, "token": token, "expires_at": "2099-01-01T00:00:00Z"}  # in truth an hour from now
 
 
 def repository(state: GitHubState) -> Json:
@@ -90,6 +97,7 @@ def _pull(state: GitHubState, one: Pull, base: Json) -> Json:
     return {
         "number": one.number,  # shared with issues; comments are posted under it
         "id": 5000 + one.number,
+        "url": f"{HOST}/repos/{state.full_name}/pulls/{one.number}",
         "state": one.state,  # open or closed; a merged one is closed
         "title": one.title,
         "user": user(one.by),  # who opened it
@@ -142,7 +150,7 @@ def issue(state: GitHubState, one: Issue | Pull) -> Json:
 
 def label(state: GitHubState, name: str) -> Json:
     """https://docs.github.com/en/rest/issues/labels#get-a-label"""
-    url = f"https://api.github.com/repos/{state.full_name}/labels/{name}"
+    url = f"{HOST}/repos/{state.full_name}/labels/{name}"
     return {**example("label"), "name": name, "url": url}
 
 
