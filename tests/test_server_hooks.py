@@ -196,6 +196,23 @@ def test_a_push_can_add_protection_and_never_take_it_away(tmp_path: Path) -> Non
     assert not push(world, f"master:{OTHER}")[0]
 
 
+@pytest.mark.parametrize(
+    "what", [f"{REF}:guard.toml", f"{REF}^{{tree}}", REF], ids=["file", "tree", "commit"]
+)
+def test_a_replacement_object_cannot_lend_the_branch_a_milder_policy(tmp_path: Path, what: str) -> None:
+    world = guarded(tmp_path, client=False)
+    observing = world.dev.commit("Observe", {"guard.toml": policy(mode="observe")})
+    forged = world.dev.git("rev-parse", what.replace(REF, observing))
+    assert push(world, f"{forged}:refs/replace/{world.bare.git('rev-parse', what)}")[0], (
+        "nothing keeps it from standing there"
+    )
+    assert push(world, "master:refs/heads/master")[0], "a push that has the policy compiled anew"
+    taken, said = push(world, f"master:{REF}")
+    assert not taken
+    assert "refs.protected" in said
+    assert world.head() == world.old
+
+
 def test_a_protected_branch_cannot_be_created_by_a_push(tmp_path: Path) -> None:
     world = guarded(tmp_path, client=False)
     world.bare.git("update-ref", "-d", REF)

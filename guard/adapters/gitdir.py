@@ -152,7 +152,8 @@ class GitDir:
 def _run(
     place: Path, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
 ) -> subprocess.CompletedProcess[bytes]:
-    env = {**_outside_environment(), "GIT_OPTIONAL_LOCKS": "0"}
+    # Whoever may push anything may push refs/replace/*: the policy that is compiled has to be the one that is there.
+    env = {**_outside_environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
     try:
         done = subprocess.run(
             ["git", *arguments],
