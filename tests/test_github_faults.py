@@ -60,6 +60,10 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "404": lambda: wrong(404, {"message": "Not Found"}),
     "429-for-an-hour": lambda: wrong(429, SECONDARY, HOUR),
     "503-for-an-hour": lambda: wrong(503, {"message": "busy"}, HOUR),
+    "429-for-nobody-knows-how-long": lambda: wrong(429, SECONDARY, {"Retry-After": "soon"}),
+    "limits-that-are-no-numbers": lambda: wrong(
+        200, {}, {"X-RateLimit-Limit": "x", "X-RateLimit-Remaining": "y"}
+    ),
     "secondary-limit-for-an-hour": lambda: wrong(403, SECONDARY, HOUR),
     "secondary-limit": lambda: wrong(403, SECONDARY),
     "primary-limit-until-2100": lambda: wrong(403, PRIMARY, USED_UP),
