@@ -6,10 +6,12 @@ from typing import TypeVar
 
 import pytest
 
-from guard.core.facts import Proposal
-from guard.core.model import Fact, Known, Unknown
+from guard.core.facts import ApprovalFacts, Proposal
+from guard.core.model import Commit, Fact, Known, Outcome, Unknown
+from guard.core.policy import ApprovalRule
+from guard.core.rules.approvals import judge_approvals
 from tests.doubles.gitlab.double import GitLabDouble
-from tests.doubles.gitlab.state import Membership, Steps
+from tests.doubles.gitlab.state import EPOCH, Membership, Steps
 from tests.doubles.gitlab.world import REPOSITORY, GitLabWorld, bare, double, world
 from tests.doubles.server import Answer, Fault
 from tests.forge_contract import LABELS, TARGET, ForgeContract, ForgeHarness, known
@@ -122,6 +124,80 @@ def test_a_gitlab_that_does_not_say_when_somebody_approved_is_unknown(world: Git
     old = Answer(200, {"approved_by": [{"user": {"username": "bob"}}]})
     world.double.fail(Fault("status", path="/approvals", answer=old))
     unknown(world.forge.approvals(proposal), "when bob approved", "upgrade GitLab")
+
+
+# Whose change it is: GitLab alone knows whose e-mail address a commit bears
+
+
+def by(name: str, committer: str = "") -> dict[str, str]:
+    return {
+        "GIT_AUTHOR_EMAIL": f"{name}@example.com",
+        "GIT_COMMITTER_EMAIL": f"{committer or name}@example.com",
+    }
+
+
+def commits(world: GitLabWorld, *people: dict[str, str]) -> Commit:
+    repo, parent = world.state.repo, world.branch_head("master")
+    tree = repo.git("rev-parse", f"{parent}^{{tree}}")
+    for number, person in enumerate(people):
+        made = repo.run("commit-tree", tree, "-p", parent, "-m", f"change {number}", stdin=b"", **person)
+        parent = Commit(made.stdout.decode().strip())
+    return parent
+
+
+@pytest.mark.parametrize("page_size", [100, 1])
+def test_who_had_a_hand_in_the_change_is_told_by_the_forge(world: GitLabWorld, page_size: int) -> None:
+    for name in ("bob", "cid", "dora"):
+        world.state.user(name)
+    head = commits(world, by("nobody"), by("bob"), by("dora", "cid"), by("bob"))
+    proposal = world.propose("r", head, by="ann")
+    world.double.api.page_size = page_size
+    for name in ("bob", "cid", "dora", "eve"):
+        world.approve(proposal, by=name)
+    found = {one.actor: set(one.hands) for one in known(world.forge.approvals(proposal))}
+    assert found == {"bob": {"author", "committer"}, "cid": {"committer"}, "dora": {"author"}, "eve": set()}
+
+
+def test_an_author_does_not_approve_the_own_change_under_a_user_name(world: GitLabWorld) -> None:
+    """The rule gets e-mail addresses from git and user names from GitLab; only GitLab can tell that both are bob."""
+    world.state.user("bob")
+    proposal = world.propose("r", commits(world, by("bob")), by="ann")
+    world.approve(proposal, by="bob")
+    given = known(world.forge.approvals(proposal))
+    kinds = ("proposer", "author", "committer", "co-author")
+    authors = {kind: frozenset({"bob@example.com" if kind != "proposer" else "ann"}) for kind in kinds}
+    now = world.forge.members(("bob",))
+    verdict = judge_approvals(
+        ApprovalRule(roles=("platform",)),
+        Known(ApprovalFacts(given, authors), "test", EPOCH),
+        {"platform": now},
+        head=proposal.head,
+    )
+    assert verdict.outcome is Outcome.MISSING
+    assert "bob is the change's author and committer" in verdict.findings[0].message
+
+
+def test_a_head_that_moves_while_it_is_read_leaves_the_approvals_unknown(world: GitLabWorld) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
+    world.approve(proposal, by="bob")
+    world.propose("r", world.commit(), by="ann")
+    unknown(world.forge.approvals(proposal), "moved to another head")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"errors": [{"message": "no"}], "data": {"project": None}}, id="errors"),
+        pytest.param({"data": None}, id="nothing"),
+        pytest.param({"data": {"project": None}}, id="hidden"),
+        pytest.param({"data": {"project": {"mergeRequest": []}}}, id="another-shape"),
+    ],
+)
+def test_without_the_hands_no_approval_is_known(world: GitLabWorld, answer: dict[str, object]) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
+    world.approve(proposal, by="bob")
+    world.double.fail(Fault("status", path="/api/graphql", answer=Answer(200, answer)))
+    unknown(world.forge.approvals(proposal))
 
 
 # Proposals

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
 
 import gitlab
 
 from guard.adapters.gitlab_calls import TIMEOUT, Calls, Record, Rejected
+from guard.adapters.gitlab_hands import hands_of, read_hands
 from guard.adapters.gitlab_people import Groups
 from guard.adapters.gitlab_protection import protection_of
 from guard.adapters.gitlab_reading import (
@@ -105,7 +107,9 @@ class GitLabForge:
             given = self._calls.one(f"{self._request(proposal)}/approvals", READS)
             versions = versions_of(self._calls.every(f"{self._request(proposal)}/versions", READS))
             since = retargeted_at(versions, self._notes(proposal, "all_notes"))
-            return approvals_of(given, versions=versions, since=since, source=f"!{proposal.id}")
+            found = approvals_of(given, versions=versions, since=since, source=f"!{proposal.id}")
+            hands = read_hands(self._calls, self._repository, proposal) if found else {}
+            return tuple(replace(one, hands=hands_of(one.actor, hands)) for one in found)
 
         return self._fact(f"who approved !{proposal.id}", f"{self._repository}!{proposal.id}", read)
 

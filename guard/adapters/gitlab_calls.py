@@ -83,6 +83,15 @@ class Calls:
         """Send it, and again after a failure that leaves open whether it was done only when it is `repeatable`."""
         return _record(self._send("post", path, needs=needs, data=data, repeatable=repeatable), path)
 
+    def ask(self, query: str, variables: Mapping[str, object], *, needs: str) -> Record:
+        """The `data` of a GraphQL query, for what REST does not tell (https://docs.gitlab.com/api/graphql/)."""
+        path = f"{self._client.url}/api/graphql"
+        answer = self.post(path, {"query": query, "variables": variables}, needs=needs, repeatable=True)
+        data = answer.get("data")
+        if answer.get("errors") or not isinstance(data, dict):
+            raise ForgeError("GitLab did not answer a GraphQL query", fix=f"give the guard's user {needs}")
+        return data
+
     def put(self, path: str, data: Mapping[str, object], *, needs: str) -> Record:
         return _record(self._send("put", path, needs=needs, data=data), path)
 

@@ -37,12 +37,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's standing yes to exactly one head commit; withdrawn ones are not listed."""
+    """One person's standing yes to exactly one head commit; withdrawn ones are not listed.
+
+    `hands` are the kinds of authorship (`author`, `committer`, `co-author`) that the forge itself knows this person to
+    hold in the change: only it can tell whose e-mail address a commit bears.
+    """
 
     actor: str
     commit: Commit
     at: datetime
     source: str = ""
+    hands: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,11 @@ def match_roles(eligible: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def _sort(rule: ApprovalRule, facts: ApprovalFacts, *, head: Commit) -> _Sorted:
     counted, passed_over = [], []
     for approval in sorted(facts.approvals, key=lambda one: (one.actor, one.commit, one.at)):
-        hands = [kind for kind in rule.not_by if _is_one_of(approval.actor, facts.authors[kind])]
+        hands = [
+            kind
+            for kind in rule.not_by
+            if kind in approval.hands or _is_one_of(approval.actor, facts.authors[kind])
+        ]
         if hands:
             passed_over.append((approval, f"is the change's {' and '.join(hands)}"))
         elif approval.commit != head:

@@ -10,9 +10,12 @@ from urllib.parse import unquote, urlencode
 
 from tests.doubles.gitlab import shapes
 from tests.doubles.gitlab.contract import Contract
+from tests.doubles.gitlab.graphql import answer_hands
 from tests.doubles.gitlab.state import LEVELS, Group, MergeRequest, State, User
 from tests.doubles.gitlab.statuses import create_status, listed_statuses
 from tests.doubles.server import Answer, Request
+
+GRAPHQL = "/api/graphql"
 
 
 class Missing(Exception):
@@ -47,6 +50,9 @@ class Api:
         self.page_size = 100
 
     def respond(self, request: Request) -> Answer:
+        if request.path == GRAPHQL:
+            self.contract.uncovered.add(f"{request.method} {GRAPHQL}")
+            return self._answer(self._graphql, {}, request)
         for method, template, handler in ROUTES:
             match = _pattern(template).fullmatch(request.path)
             if match and method == request.method:
@@ -69,6 +75,9 @@ class Api:
         if isinstance(value, list):
             return self._page(request, value)
         return value if isinstance(value, Answer) else Answer(200, value)
+
+    def _graphql(self, asked: Asked) -> Result:
+        return answer_hands(asked.state, asked.me, asked.body(), size=self.page_size)
 
     def _page(self, request: Request, items: list[Any]) -> Answer:
         """https://docs.gitlab.com/api/rest/#offset-based-pagination: both `Link` and `X-` headers."""
