@@ -112,7 +112,8 @@ def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secre
     if settings.forge == "local":
         return Secrets()
     prefix = f"GUARD_{settings.forge.upper()}"
-    webhook = tuple(_read(f"{prefix}_WEBHOOK_SECRET", environ).split())
+    lines = _read(f"{prefix}_WEBHOOK_SECRET", environ).splitlines()
+    webhook = tuple(line.strip() for line in lines if line.strip())
     if not webhook:
         raise SettingsError(
             f"no webhook secret is set: {prefix}_WEBHOOK_SECRET is missing or empty",

@@ -257,8 +257,11 @@ def _body(entry: Entry) -> Mapping[str, Any]:
 
 
 def _substance(document: Mapping[str, Any]) -> str:
-    """What a decision says, without when it was made."""
-    return digest_of({name: value for name, value in document.items() if name != "decided_at"})
+    """What a decision says, without when it was made and where upstream stood then: a push to upstream that
+    changes no verdict is nothing to tell."""
+    said = {name: value for name, value in document.items() if name not in {"decided_at", "candidate"}}
+    candidate = {name: value for name, value in document.get("candidate", {}).items() if name != "upstream"}
+    return digest_of({**said, "candidate": candidate})
 
 
 def _settle(told: Telling, opened: Sequence[Proposal], still_open: set[str], office: Office) -> None:

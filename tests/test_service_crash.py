@@ -1,0 +1,136 @@
+"""kill -9 of the worker between recording and publishing, and what the next worker makes of it; forges that fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.server import Answer, Fault
+from tests.gitrepo import clean_environment
+from tests.service_world import ServiceWorld
+
+
+@pytest.fixture(params=["gitlab", "github"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
+    made = ServiceWorld(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+COMMENTS = {"gitlab": "/notes", "github": "/comments"}
+
+
+def killed_while(world: ServiceWorld, *, path: str) -> None:
+    """Run a worker in a process of its own and kill it while it waits for the answer to a POST of this path."""
+    world.side.server().fail(Fault("slow", method="POST", path=path, seconds=120, times=1))
+    env = clean_environment(**world.environ())
+    command = [sys.executable, "-m", "guard.cli.main", "serve", "--home", str(world.home), "--role", "worker"]
+    worker = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        until = time.monotonic() + 60
+        while not any(
+            one.method == "POST" and path in one.path for one in list(world.side.server().requests)
+        ):
+            assert worker.poll() is None, worker.stderr and worker.stderr.read().decode()
+            assert time.monotonic() < until, "the worker never came to it"
+            time.sleep(0.05)
+    finally:
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        if worker.stderr:
+            worker.stderr.close()
+    world.side.server().recover()
+
+
+@pytest.mark.parametrize("step", ["status", "comment"])
+def test_killed_between_recording_and_publishing(world: ServiceWorld, step: str) -> None:
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.side.deliver(url)
+        killed_while(world, path="/statuses/" if step == "status" else COMMENTS[world.side.name])
+        assert len(world.recorded()) == 1, "it was recorded before it was published"
+        assert len(world.side.comments(proposal)) == 0
+        world.work_off()
+        assert [one.state for one in world.side.statuses(head)] == ["failure"]
+        assert len(world.side.comments(proposal)) == 1
+        assert len(world.recorded()) == 1
+
+
+def test_a_forge_that_fails_for_a_while(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.side.deliver(url)
+        world.side.server().fail(Fault("status", times=8))
+        world.work_off(patience=60)
+        assert world.status(head).state == "failure"
+        assert world.status(head).description.startswith("NO-GO: ")
+        assert len(world.side.comments(proposal)) == 1
+
+
+def test_what_cannot_be_read_to_the_last_try_is_said(world: ServiceWorld) -> None:
+    """The members cannot be read: a GO is taken back at the first try, and after the last one it is told why."""
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.side.approve(proposal, by="ann")
+        world.side.approve(proposal, by="sam")
+        world.submit(url, head)
+        world.settle(url)
+        assert world.status(head).state == "success"
+        people = "members"
+        denied = Answer(403, {"message": "403 Forbidden"})
+        world.side.server().fail(Fault("status", path=people, answer=denied))
+        world.wake()
+        world.work_off(patience=60)
+        assert "success" not in world.status(head).state
+        assert "**NO-GO**" in world.comment(proposal)
+        world.side.server().recover()
+        world.wake()
+        world.work_off()
+        assert world.status(head).state == "success"
+        assert len(world.side.comments(proposal)) == 1
+
+
+def test_a_git_that_fails_to_the_last_try_is_said(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.side.deliver(url)
+        world.work_off()
+        world.fetch_from(world.bare.path.with_name("nowhere.git"))
+        world.wake()
+        world.work_off(patience=30)
+        assert "could not decide: " in world.status(head).description
+        assert world.status(head).state != "success"
+        assert "could not decide" in world.comment(proposal)
+        world.fetch_from(world.bare.path)
+        world.wake()
+        world.work_off()
+        assert "could not decide" not in world.comment(proposal)
+
+
+def test_a_head_that_is_not_there_yet_is_waited_for(world: ServiceWorld) -> None:
+    """As during a forced push: the API names a head that git does not give yet."""
+    with world.serving() as url:
+        world.work.git("switch", "-q", "-c", "later")
+        head = world.work.commit("a fix", {"app": "2\n"})
+        world.work.git("push", "-q", str(world.bare.path), f"{head}:refs/heads/hidden")
+        proposal = world.side.propose(head)
+        kept = {"gitlab": f"refs/merge-requests/{proposal}/head", "github": f"refs/pull/{proposal}/head"}
+        world.side.deliver(url)
+        world.hide_heads(kept[world.side.name])
+        assert world.step()
+        assert world.side.statuses(head) == []
+        world.show_heads()
+        world.work_off()
+        assert world.status(head).state == "failure"
+        assert len(world.side.comments(proposal)) == 1
