@@ -12,7 +12,8 @@ from github import Auth
 
 from guard.adapters.github import GitHubForge
 from tests.doubles.github import contract
-from tests.doubles.github.double import HANDLERS, GitHubDouble
+from tests.doubles.github.double import GitHubDouble
+from tests.doubles.github.handlers import HANDLERS
 from tests.doubles.github.operations import OPERATIONS, PAGES
 from tests.doubles.github.state import Ruleset
 from tests.doubles.server import Answer, Request

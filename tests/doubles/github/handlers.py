@@ -1,0 +1,239 @@
+"""What the double answers to each operation of `operations.py`; each handler's page stands there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.doubles.github import shapes
+from tests.doubles.github.operations import OPERATIONS, REPO, UNDESCRIBED
+from tests.doubles.github.state import Issue, Pull
+from tests.doubles.server import Answer, Request
+
+if TYPE_CHECKING:
+    from tests.doubles.github.double import GitHubDouble
+
+Values = Mapping[str, str]
+NOT_FOUND = Answer(
+    404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}
+)
+TOKEN = "ghp_double"
+"""The only token that the double takes."""
+
+
+def _user(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    if double.is_app:
+        return Answer(
+            403, {"message": "Resource not accessible by integration", "documentation_url": "https://docs"}
+        )
+    return Answer(body=shapes.current_user(double.state.me))
+
+
+def _repository(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    return Answer(
+        body={**shapes.repository(double.state), "full_name": double.moved_to or double.state.full_name}
+    )
+
+
+def _ref(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    sha = double.state.ref(f"refs/{values['ref']}")
+    return Answer(body=shapes.ref(f"refs/{values['ref']}", sha)) if sha else NOT_FOUND
+
+
+def _pulls(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Without `state` only the open ones, without `direction` newest first."""
+    state, base = request.one("state", "open"), request.one("base")
+    pulls = [
+        one for one in double.state.pulls.values() if state in {"all", one.state} and base in {"", one.base}
+    ]
+    if request.one("direction", "desc") == "desc":
+        pulls.reverse()
+    return double.page([shapes.pull(double.state, one) for one in pulls], request)
+
+
+def _pull(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    one = double.state.pulls.get(int(values["pull_number"]))
+    return Answer(body=shapes.whole_pull(double.state, one)) if one else NOT_FOUND
+
+
+def _reviews(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """In the order of time."""
+    number = int(values["pull_number"])
+    if number not in double.state.pulls:
+        return NOT_FOUND
+    found = [one for one in double.state.reviews if one.pull == number]
+    return double.page([shapes.review(double.state, one) for one in found], request)
+
+
+def _issues(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Pull requests are issues too; several `labels` must all be there, whatever their case."""
+    state = request.one("state", "open")
+    wanted = {name.casefold() for name in request.one("labels").split(",") if name}
+    every: list[Issue | Pull] = [*double.state.issues.values(), *double.state.pulls.values()]
+    found = [
+        one
+        for one in sorted(
+            every, key=lambda one: one.number, reverse=request.one("direction", "desc") == "desc"
+        )
+        if state in {"all", one.state} and wanted <= {name.casefold() for name in getattr(one, "labels", [])}
+    ]
+    return double.page([shapes.issue(double.state, one) for one in found], request)
+
+
+def _issue(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    one = double.state.issues.get(int(values["issue_number"]))
+    return Answer(body=shapes.issue(double.state, one)) if one else NOT_FOUND
+
+
+def _comments(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    found = [one for one in double.state.comments if one.issue == int(values["issue_number"])]
+    return double.page([shapes.comment(double.state, one) for one in found], request)
+
+
+def _add_comment(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """GitHub takes up to 65,536 characters."""
+    number, body = int(values["issue_number"]), json.loads(request.body)["body"]
+    if number not in {**double.state.pulls, **double.state.issues}:
+        return NOT_FOUND
+    if len(body) > 65_536:
+        return _invalid("body is too long (maximum is 65536 characters)")
+    made = double.state.comment(number, body, by=double.state.me.login)
+    return Answer(201, shapes.comment(double.state, made))
+
+
+def _edit_comment(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    found = next((one for one in double.state.comments if one.id == int(values["comment_id"])), None)
+    if not found:
+        return NOT_FOUND
+    double.state.edit(found, json.loads(request.body)["body"])
+    return Answer(body=shapes.comment(double.state, found))
+
+
+def _label(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    names = {name.casefold(): name for name in double.state.labels}
+    found = names.get(values["name"].casefold())
+    shown = shapes.label(double.state, found) if found else {}
+    if double.moved_to:
+        shown["url"] = f"https://api.github.com/repos/{double.moved_to}/labels/{found}"
+    return Answer(body=shown) if found else NOT_FOUND
+
+
+def _statuses(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Newest first."""
+    found = [one for one in reversed(double.state.statuses) if one.commit == values["ref"]]
+    return double.page([shapes.status(one) for one in found], request)
+
+
+def _combined(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    newest = {one.context: one for one in double.state.statuses if one.commit == values["ref"]}
+    return Answer(body=shapes.combined(double.state, values["ref"], list(newest.values())))
+
+
+def _add_status(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    sent = json.loads(request.body)
+    if double.state.ref(values["sha"]) != values["sha"]:
+        return _invalid(f"No commit found for SHA: {values['sha']}")
+    if len(sent.get("description") or "") > 140:
+        return _invalid("description is too long (maximum is 140 characters)")
+    made = double.state.set_status(
+        values["sha"],
+        sent.get("context", "default"),
+        sent["state"],
+        by=double.state.me.login,
+        description=sent.get("description"),
+        url=sent.get("target_url"),
+    )
+    return Answer(201, shapes.status(made))
+
+
+def _checks(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Only the newest of each name, as with `filter=latest`."""
+    newest = {one.name: one for one in double.state.checks if one.commit == values["ref"]}
+    paged = double.page([shapes.check_run(one) for one in newest.values()], request)
+    return Answer(body={"total_count": len(newest), "check_runs": paged.body}, headers=paged.headers)
+
+
+def _protection(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """The message tells whether there is none, or it is hidden."""
+    if not double.may_administer:
+        return NOT_FOUND
+    if not double.state.tip(values["branch"]):
+        return Answer(404, {**_body(NOT_FOUND), "message": "Branch not found"})
+    found = double.state.protected.get(values["branch"])
+    if not found:
+        return Answer(404, {**_body(NOT_FOUND), "message": "Branch not protected"})
+    return Answer(body=shapes.protection(double.state, found))
+
+
+def _rules(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    found = [
+        shapes.rule(double.state, kind, one)
+        for one in double.state.rulesets
+        for kind in one.types
+        if values["branch"] in one.branches
+    ]
+    return double.page(found, request)
+
+
+def _ruleset(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    found = next((one for one in double.state.rulesets if one.id == int(values["ruleset_id"])), None)
+    if not found:
+        return NOT_FOUND
+    return Answer(body=shapes.ruleset(double.state, found, may_edit=double.may_administer))
+
+
+def _organisation(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    members = double.state.organisations.get(values["org"])
+    if members is None:
+        return NOT_FOUND
+    return double.page([shapes.user(double.state.account(name)) for name in members], request)
+
+
+def _team(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    if (values["org"], values["team_slug"]) not in double.state.teams:
+        return NOT_FOUND
+    people = double.state.team_members(values["org"], values["team_slug"])
+    return double.page([shapes.user(one) for one in people], request)
+
+
+def _invalid(message: str) -> Answer:
+    return Answer(422, {"message": "Validation Failed", "errors": [{"resource": "", "field": "", "code": "custom",
+                        "message": message}], "documentation_url": "https://docs.github.com/rest"})  # fmt: skip
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    assert isinstance(answer.body, dict)
+    return answer.body
+
+
+def _installation_token(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    return Answer(201, shapes.installation_token(TOKEN))
+
+
+HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
+    "GET /user": _user,
+    f"GET {REPO}": _repository,
+    f"GET {REPO}/git/ref/{{ref}}": _ref,
+    f"GET {REPO}/pulls": _pulls,
+    f"GET {REPO}/pulls/{{pull_number}}": _pull,
+    f"GET {REPO}/pulls/{{pull_number}}/reviews": _reviews,
+    f"GET {REPO}/issues": _issues,
+    f"GET {REPO}/issues/{{issue_number}}": _issue,
+    f"GET {REPO}/issues/{{issue_number}}/comments": _comments,
+    f"POST {REPO}/issues/{{issue_number}}/comments": _add_comment,
+    f"PATCH {REPO}/issues/comments/{{comment_id}}": _edit_comment,
+    f"GET {REPO}/labels/{{name}}": _label,
+    f"GET {REPO}/commits/{{ref}}/statuses": _statuses,
+    f"GET {REPO}/commits/{{ref}}/status": _combined,
+    f"POST {REPO}/statuses/{{sha}}": _add_status,
+    f"GET {REPO}/commits/{{ref}}/check-runs": _checks,
+    f"GET {REPO}/branches/{{branch}}/protection": _protection,
+    f"GET {REPO}/rules/branches/{{branch}}": _rules,
+    f"GET {REPO}/rulesets/{{ruleset_id}}": _ruleset,
+    "POST /app/installations/{installation_id}/access_tokens": _installation_token,
+    "GET /orgs/{org}/members": _organisation,
+    "GET /orgs/{org}/teams/{team_slug}/members": _team,
+}
+assert HANDLERS.keys() == OPERATIONS.keys(), "every operation has a page, and every page a handler"
+assert not HANDLERS.keys() & UNDESCRIBED.keys()
