@@ -27,7 +27,8 @@ from guard.journeys.statements import Sender, Sent, send
 from guard.ports import Entry
 from guard.wiring_service import Service, open_service
 from tests.doubles.github import deliveries as github_deliveries
-from tests.doubles.github.double import TOKEN, GitHubDouble
+from tests.doubles.github.double import GitHubDouble
+from tests.doubles.github.handlers import TOKEN
 from tests.doubles.github.state import Pull
 from tests.doubles.gitlab import deliveries as gitlab_deliveries
 from tests.doubles.gitlab.double import GitLabDouble

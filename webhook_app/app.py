@@ -34,12 +34,15 @@ HTTP_STATUS: tuple[tuple[type[GuardError], int], ...] = (
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 
+PATIENCE = 32 * 1024 * 1024
+"""Bytes over a limit that are read and thrown away before the connection is cut."""
+
 STATEMENTS_AT_ONCE = 4
 """Statements bring large reports, and come from anybody until their signature is checked."""
 
 
 class TooLarge(Exception):
-    """A body went over its limit while it was read; the rest is not read."""
+    """A body is over its limit."""
 
 
 def create_app(service: Service, *, ready: Callable[[], str]) -> FastAPI:
@@ -100,18 +103,28 @@ def _statements(app: FastAPI, service: Service) -> None:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The raw body. Raises TooLarge at the first byte over the limit, whatever Content-Length says, and TimeoutError
-    when it takes too long to arrive."""
+    """The raw body. Raises TooLarge for one over the limit, whatever Content-Length says, and TimeoutError when it
+    takes too long to arrive.
+
+    What is over the limit is not kept. Some of it is still read, because a sender whose connection is cut while it
+    sends never sees the answer.
+    """
     said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said[:20]) > limit:
-        raise TooLarge
-    body = bytearray()
+    kept, size = bytearray(), 0
+    too_large = said.isdigit() and int(said[:20]) > limit
     async with asyncio.timeout(BODY_SECONDS):
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise TooLarge
-    return bytes(body)
+            size += len(chunk)
+            too_large = too_large or size > limit
+            if size > limit + PATIENCE:
+                break
+            if too_large:
+                kept.clear()
+            else:
+                kept += chunk
+    if too_large:
+        raise TooLarge
+    return bytes(kept)
 
 
 def _response(answer: Answer) -> Response:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
 from guard.adapters.inbox import Delivery
+from guard.core.facts import Wake
 from guard.wiring_service import Service
 from webhook_app.events import BadPayload, BadSignature, Door
 
@@ -56,7 +57,7 @@ def take(door: Door, headers: Mapping[str, str], body: bytes, service: Service) 
     except BadPayload as error:
         return Answer(400, "delivery.malformed", str(error))
     elsewhere = bool(event.repository) and event.repository.casefold() != service.repository.casefold()
-    wakes = () if elsewhere else event.wakes
+    wakes = () if elsewhere else coalesced(event.wakes)
     kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
     delivery = Delivery(service.settings.forge, name, event.kind, event.repository, kept, body)
     new = service.inbox.take(delivery, wakes, now=now)
@@ -65,3 +66,14 @@ def take(door: Door, headers: Mapping[str, str], body: bytes, service: Service) 
     if not wakes:
         return Answer(204, "delivery.no-work", "kept; there is nothing to look at again")
     return Answer(202, "delivery.taken", "kept; it is worked on")
+
+
+def coalesced(wakes: Sequence[Wake]) -> tuple[Wake, ...]:
+    """Without what is looked at anyway: everything covers all, and a proposal is looked at together with its head,
+    the head that was told of it before, and every proposal that has one of the two."""
+    kinds = {wake.kind for wake in wakes}
+    covers = next((kind for kind in ("everything", "proposal") if kind in kinds), None)
+    covered = {"everything": {"proposal", "commit", "branch"}, "proposal": {"commit"}}.get(
+        covers or "", set()
+    )
+    return tuple(dict.fromkeys(wake for wake in wakes if wake.kind not in covered))
