@@ -129,7 +129,7 @@ class Calls:
                 response = self._client.http_request(
                     verb,
                     path,
-                    query_data=dict(query or {}),
+                    query_data={name: _worded(value) for name, value in (query or {}).items()},
                     post_data=dict(data) if data is not None else None,
                     timeout=self._client.timeout or TIMEOUT,
                     obey_rate_limit=False,
@@ -164,6 +164,11 @@ def _notice_busy(response: requests.Response, *args: object, **kwargs: object) -
     if response.status_code in (429, 503) and "Retry-After" in response.headers:
         _ = response.content
         raise _Busy(response)
+
+
+def _worded(value: str | int | bool) -> str:  # noqa: FBT001  a value, not a switch
+    """`true` and `false` as JSON writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _seconds(after: str, attempt: int) -> float:
