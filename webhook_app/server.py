@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -29,31 +31,48 @@ def serve(home: Path, *, role: str = "all", host: str | None = None, port: int |
     service = open_service(home)
     stop = threading.Event()
     threads = _threads(service, stop) if role != "web" else []
+    # The forge may be slow or down just now, which is no reason not to take deliveries in.
+    threading.Thread(target=_report, args=(service,), name="guard-protection", daemon=True).start()
     for thread in threads:
         thread.start()
+    # uvicorn raises the signal again when it is done, and by default that would end the process on the spot.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if role == "worker":
-            report_protection(service)
-            _wait(threads, stop)
+            while not _dead(threads):
+                stop.wait(1.0)
         else:
-            report_protection(service)
-            app = create_app(service, ready=lambda: _dead(threads))
-            settings = service.settings
-            uvicorn.run(
-                app,
-                host=host or settings.host,
-                port=settings.port if port is None else port,
-                log_level="info",
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=15,
-                timeout_graceful_shutdown=10,
-                limit_concurrency=200,
-            )
+            _open_door(service, threads, host=host, port=port)
+    except KeyboardInterrupt:
+        log.info("interrupted")
     finally:
         stop.set()
         for thread in threads:
             thread.join(GRACE)
+
+
+def _open_door(
+    service: Service, threads: list[threading.Thread], *, host: str | None, port: int | None
+) -> None:
+    app = create_app(service, ready=lambda: _dead(threads))
+    uvicorn.run(
+        app,
+        host=host or service.settings.host,
+        port=service.settings.port if port is None else port,
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=200,
+    )
+
+
+def _report(service: Service) -> None:
+    try:
+        report_protection(service)
+    except GuardError as error:
+        log.error("%s: %s", error.code, error.message)
 
 
 def report_protection(service: Service) -> None:
@@ -79,12 +98,3 @@ def _threads(service: Service, stop: threading.Event) -> list[threading.Thread]:
 
 def _dead(threads: list[threading.Thread]) -> str:
     return "" if all(thread.is_alive() for thread in threads) else "a worker has died"
-
-
-def _wait(threads: list[threading.Thread], stop: threading.Event) -> None:
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(1.0) and not _dead(threads):
-        pass
