@@ -53,7 +53,7 @@ class GitLabForge:
     """One project. Every failed read is Unknown (Forge) or ForgeError (Voice), and says what the token may lack.
 
     Decided here, and told in docs/gitlab.md: who closed an incident is not looked at (`closers` is unused), and a
-    group's members are its own and, unless `inherited` is false, those of the groups above it.
+    group's members are its own; with `inherited`, those of the groups above it too.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class GitLabForge:
         repository: str,
         *,
         clock: Clock,
-        inherited: bool = True,
+        inherited: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._calls = Calls(client, sleep=sleep)

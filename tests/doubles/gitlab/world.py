@@ -29,7 +29,7 @@ class Now:
 class GitLabWorld:
     """The contract's states, made in the double."""
 
-    def __init__(self, double: GitLabDouble, *, inherited: bool = True) -> None:
+    def __init__(self, double: GitLabDouble, *, inherited: bool = False) -> None:
         self.double = double
         self.state = double.state
         self.waits: list[float] = []
