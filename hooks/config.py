@@ -26,14 +26,20 @@ class Branch(NamedTuple):
 
 
 class Config(NamedTuple):
-    """The compiled file. `keys` are public JWKs by `kid`; `packages` the folders that hold `cryptography`."""
+    """The compiled file. `keys` are public JWKs by `kid`; `packages` the folders that hold `cryptography`;
+    `sources` the blobs that were read as policies, by remote-tracking ref."""
 
     branches: dict[str, Branch]
     remote: str
     urls: tuple[str, ...]
     keys: dict[str, dict[str, object]]
     packages: tuple[str, ...]
+    sources: dict[str, str]
     python: str
+
+    def tracking(self, ref: str) -> str:
+        """The remote-tracking ref of a branch of the guarded remote."""
+        return f"refs/remotes/{self.remote}/{ref.removeprefix('refs/heads/')}"
 
 
 def read_config(folder: Path) -> Config:
@@ -49,6 +55,7 @@ def read_config(folder: Path) -> Config:
             urls=tuple(map(str, table["urls"])),
             keys={str(key["kid"]): dict(key) for key in table["keys"]},
             packages=tuple(map(str, table["packages"])),
+            sources={str(ref): str(blob) for ref, blob in table.get("sources", {}).items()},
             python=str(table["python"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

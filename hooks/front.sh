@@ -1,5 +1,5 @@
 
-# What every front shares. POSIX sh, and no process is started unless a protected ref is concerned.
+# What every front shares. POSIX sh; no process is started unless a protected ref may be concerned.
 guard_nl='
 '
 set -f
@@ -29,10 +29,12 @@ guard_locate() { # this repository's git directory in guard_dir, what its work t
     esac
   fi
   guard_home=$guard_common/guard
+  # A hook of all of a user's repositories also runs in the bare ones: a server's home is none of a client's business.
+  [ ! -e "$guard_home/watched" ] || guard_known= guard_home=/dev/null
 }
 
-guard_load() { # FILE: the patterns of protected refs; where it cannot be read, those known at installation
-  guard_patterns=$guard_known
+guard_load() { # FILE KNOWN: the patterns of protected refs; where it cannot be read, those known at installation
+  guard_patterns=${2-$guard_known}
   if [ -r "$1" ]; then
     guard_slurp "$1"
     guard_patterns=$guard_text
@@ -47,6 +49,59 @@ guard_match() { # REF: whether Python has to look at it
   return 1
 }
 
+guard_take() { # standard input: what may matter in guard_lines; all of it in guard_all when a hook is chained
+  guard_lines= guard_all= guard_count=0
+  while [ "$guard_count" -lt 8 ] && { IFS= read -r guard_line || [ -n "$guard_line" ]; }; do
+    guard_lines=$guard_lines$guard_line$guard_nl
+    guard_count=$((guard_count + 1))
+  done
+  guard_all=$guard_lines
+  [ "$guard_count" -eq 8 ] || return 0
+  # `read` fetches single bytes, so that the rest of a long input is cheaper for one grep.
+  guard_sieve
+  if [ -n "$guard_chained" ] || ! command -v grep >/dev/null; then
+    guard_rest=
+    while IFS= read -r guard_line || [ -n "$guard_line" ]; do
+      guard_rest=$guard_rest$guard_line$guard_nl
+    done
+    guard_all=$guard_all$guard_rest
+    command -v grep >/dev/null && guard_rest=$(printf '%s' "$guard_rest" | guard_grep)
+  else
+    guard_rest=$(guard_grep)
+  fi
+  guard_lines=$guard_lines$guard_rest${guard_rest:+$guard_nl}
+}
+
+guard_grep() { # the lines in which a pattern of guard_sifted stands, a byte beyond ASCII, or fewer words than git gives
+  LC_ALL=C grep -a -e "$guard_sifted" -e '[^ -~]' -e "^[^ ]*\( [^ ]*\)\{0,$guard_words\}\$"
+}
+
+guard_judge() { # ARGUMENTS: what Python says of standard input; exits when that is a no
+  # git >= 2.54 runs the hook that its configuration names first and then the one in the folder: they judge once.
+  # The first leaves its parent's number; whatever becomes of that file, the worst is that both judge.
+  guard_told=$guard_dir/guard-judged.$guard_hook
+  if [ -z "$guard_configured" ] && [ -s "$guard_told" ]; then
+    guard_slurp "$guard_told" 2>/dev/null
+    : >"$guard_told"
+    case $guard_text in
+      "$PPID ${1-}") return 0 ;;
+      "$PPID ${1-} "*) exit "${guard_text##* }" ;;
+    esac
+  fi
+  guard_python_works || exit 2
+  guard_status=0
+  "$guard_python" -ISE "$guard_script" "$guard_hook" "$guard_home" "$@" || guard_status=$?
+  [ -z "$guard_configured" ] || guard_tell "${1-}" "$guard_status" 2>/dev/null
+  [ "$guard_status" = 0 ] || exit "$guard_status"
+}
+
+guard_tell() { # ARGUMENT STATUS: leave them for the hook in the folder
+  [ "$2" != 0 ] || set -- "$1"
+  IFS=' '
+  printf '%s\n' "$PPID $*" >"$guard_told"
+  IFS=$guard_nl
+}
+
 guard_python_works() {
   [ -x "$guard_python" ] && [ -r "$guard_script" ] && return 0
   printf '%s\n' \
@@ -55,7 +110,19 @@ guard_python_works() {
   return 1
 }
 
+guard_parent() { # the words of the process that runs this hook, run together, in guard_argv; empty when not known
+  guard_argv=
+  if [ -r "/proc/$PPID/cmdline" ]; then
+    guard_slurp "/proc/$PPID/cmdline" 2>/dev/null # the shell leaves out the bytes between the words
+    guard_argv=$guard_text
+  else
+    guard_argv=$(ps -o args= -p "$PPID" 2>/dev/null) || :
+  fi
+}
+
 guard_find_chained() { # the hook that stood here before, in guard_chained; empty when there is none to run
+  guard_chained=
+  [ -z "$guard_configured" ] || return 0
   guard_chained=${0%/*}/$guard_hook.guard-chained
   [ -x "$guard_chained" ] && [ ! -d "$guard_chained" ] || guard_chained=
   # On a server nobody moves hooks about, and nothing in the environment may keep one from running.

@@ -1,5 +1,5 @@
 
-# pre-commit and pre-merge-commit: only a commit on a protected branch starts Python.
+# pre-commit, pre-merge-commit and prepare-commit-msg: only a commit on a protected branch starts Python.
 guard_locate
 guard_load "$guard_home/protected"
 guard_find_chained
@@ -18,7 +18,11 @@ case $guard_head in
   *) guard_head= ;;
 esac
 if [ -n "$guard_head" ]; then
-  guard_python_works || exit 2
-  "$guard_python" -ISE "$guard_script" "$guard_hook" "$guard_home" "$@" </dev/null || exit
+  guard_judge "$@" </dev/null
+  if [ "$guard_hook" != prepare-commit-msg ] && [ -z "$guard_configured" ]; then
+    # The stamp says that every check ran, and of which tree: the chained one may still change it.
+    (guard_run_chained "$@") || exit
+    exec "$guard_python" -ISE "$guard_script" stamp "$guard_home" </dev/null
+  fi
 fi
 guard_run_chained "$@"

@@ -84,6 +84,15 @@ def parse_received(text: bytes) -> list[Update]:
     return updates
 
 
+def parse_transaction(text: bytes) -> list[Update]:
+    """reference-transaction's lines `<old> <new> <ref>`; a value may also be `ref:` and what a symbolic ref is to
+    name, and a ref one outside of refs/ (HEAD). Raises Stop."""
+    lines = [line.split(" ", 2) for line in _lines(text)]
+    if bad := next((parts for parts in lines if len(parts) != 3), None):
+        raise _not_understood(" ".join(bad))
+    return [Update(ref, old, new) for old, new, ref in lines]
+
+
 def likeness(ref: str, protected: Iterable[str]) -> Likeness | None:
     """How `ref` touches one of the protected refs, or None. On a file system that ignores case, a name in
     another case *is* the protected branch; a tag of its name wins wherever git looks a short name up."""
@@ -119,9 +128,11 @@ def _lines(text: bytes) -> list[str]:
 
 def _update(line: str, ref: list[str], old: list[str], new: list[str], *, complete: bool) -> Update:
     if not complete or not ref[0].startswith("refs/") or not all(map(_OID.fullmatch, (old[0], new[0]))):
-        raise Stop(
-            "hooks.input",
-            f"git said something that this hook does not understand: {line[:200]!r}",
-            "try again",
-        )
+        raise _not_understood(line)
     return Update(ref[0], old[0], new[0])
+
+
+def _not_understood(line: str) -> Stop:
+    return Stop(
+        "hooks.input", f"git said something that this hook does not understand: {line[:200]!r}", "try again"
+    )

@@ -25,6 +25,16 @@ def main(arguments: list[str]) -> int:
             from hooks.client import judge_push
 
             return judge_push(Path(folder), sys.stdin.buffer.read(), remote=tuple(rest))
+        if hook == "reference-transaction":
+            return _transaction(Path(folder), rest[0])
+        if hook == "prepare-commit-msg":
+            from hooks.client import judge_message
+
+            return judge_message(Path(folder))
+        if hook == "stamp":
+            from hooks.stamps import stamp_commit
+
+            return stamp_commit()
         if hook == "pre-receive":
             from hooks.server import judge_receive
 
@@ -36,6 +46,19 @@ def main(arguments: list[str]) -> int:
         return stop(
             Stop("hooks.failed", f"{type(bug).__name__}: {bug}", "please report it; nothing was changed")
         )
+
+
+def _transaction(folder: Path, state: str) -> int:
+    """Only what is prepared can be refused, and only what is committed is done; git may add states at any time."""
+    if state == "prepared":
+        from hooks.moves import judge_moves
+
+        return judge_moves(folder, sys.stdin.buffer.read())
+    if state == "committed":
+        from hooks.tracking import look_after
+
+        return look_after(folder, sys.stdin.buffer.read())
+    return 0
 
 
 if __name__ == "__main__":

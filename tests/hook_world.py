@@ -129,3 +129,34 @@ def guarded(folder: Path, *, mode: str = "enforce", client: bool = True) -> Worl
     if client:
         assert guard("install", "--repo", world.dev.path) == 0
     return world
+
+
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null", *(
+    word
+    for hook in ("pre-commit", "pre-merge-commit", "prepare-commit-msg", "pre-push", "reference-transaction")
+    for word in ("-c", f"hook.release-guard-{hook}.enabled=false")
+))  # fmt: skip
+"""What whoever owns the machine can always say."""
+
+
+def installed(folder: Path, *, mode: str = "enforce") -> World:
+    """A clone with hooks, whose remote has none."""
+    world = build(folder, mode=mode)
+    assert guard("install", "--repo", world.dev.path) == 0
+    return world
+
+
+def standing(folder: Path) -> World:
+    """The same on its release branch, with a file that is not git's, a branch `picks` ahead of master and a patch."""
+    world = installed(folder)
+    dev = world.dev
+    dev.git("branch", "-q", "picks", world.new)
+    dev.git("worktree", "add", "-q", str(folder / "picks"), "picks")
+    picks = Repo(folder / "picks")
+    picks.commit("One", {"one.txt": "1\n"})
+    picks.commit("Two", {"two.txt": "2\n"})
+    (folder / "one.patch").write_text(picks.git("format-patch", "-1", "--stdout", "picks~1") + "\n")
+    dev.git("switch", "-q", "-c", BRANCH, "--track", f"origin/{BRANCH}")
+    (dev.path / "untracked.txt").write_text("mine\n")
+    dev.git("branch", "-q", "picks-free", "picks")
+    return world

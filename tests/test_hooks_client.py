@@ -69,7 +69,7 @@ def test_a_push(calm: World, arguments: list[str], code: str | None) -> None:
 
 
 def test_a_push_of_all_branches_or_from_configuration(calm: World) -> None:
-    calm.dev.git("branch", "-q", "-f", BRANCH, "master")
+    calm.dev.git("-c", "core.hooksPath=/dev/null", "branch", "-q", "-f", BRANCH, "master")
     try:
         for arguments in (["--all", "origin"], ["-c", "remote.origin.push=refs/heads/*:refs/heads/*"]):
             words = [*arguments, "push"] if arguments[0] == "-c" else ["push", *arguments]
@@ -77,7 +77,7 @@ def test_a_push_of_all_branches_or_from_configuration(calm: World) -> None:
             assert done.returncode == 1, done.stderr
             assert b"refs.protected" in done.stderr
     finally:
-        calm.dev.git("branch", "-q", "-D", BRANCH)
+        calm.dev.git("-c", "core.hooksPath=/dev/null", "branch", "-q", "-D", BRANCH)
     assert calm.head() == calm.old
 
 
@@ -164,7 +164,10 @@ def test_a_merge_into_the_protected_branch(tmp_path: Path) -> None:
 def test_a_name_in_another_case_is_refused_too(tmp_path: Path) -> None:
     world = build(tmp_path)
     assert guard("install", "--repo", world.dev.path) == 0
-    world.dev.git("switch", "-q", "-c", "RELEASE/Platform-Control")
+    made = world.dev.run("switch", "-q", "-c", "RELEASE/Platform-Control")
+    assert made.returncode != 0
+    assert made.stderr.startswith(b"refs.case: ")
+    world.dev.git("symbolic-ref", "HEAD", "refs/heads/RELEASE/Platform-Control")
     done = world.dev.run("commit", "--allow-empty", "-m", "x")
     assert done.returncode == 1
     assert done.stderr.startswith(b"refs.case: ")
@@ -252,8 +255,17 @@ class TestPermits:
         done = dev.run("commit", "-m", "x", GUARD_PERMIT=wrong)
         assert done.returncode == 1
         assert b"permit.other-tree" in done.stderr
-        right = permitted.issue(permitted.permit(tree=dev.git("write-tree")))
+        tree = dev.git("write-tree")
+        dev.env.update({"GIT_AUTHOR_DATE": "@1 +0000", "GIT_COMMITTER_DATE": "@1 +0000"})
+        new = dev.git("commit-tree", "-p", "HEAD", "-m", "x", tree)
+        right = permitted.issue(permitted.permit(tree=tree, new=new))
+        other = dev.run("commit", "-m", "y", GUARD_PERMIT=right)
+        assert other.returncode != 0
+        assert b"permit.other-new" in other.stderr
+        skipped = dev.run("commit", "--no-verify", "-m", "x", GUARD_PERMIT=right)
+        assert skipped.stderr.startswith(b"hooks.skipped: ")
         assert dev.run("commit", "-m", "x", GUARD_PERMIT=right).returncode == 0
+        assert dev.rev("HEAD") == new
 
 
 class TestABrokenInstallation:
@@ -320,16 +332,37 @@ def test_nothing_from_the_policy_can_steer_a_terminal(tmp_path: Path) -> None:
     assert "Read first: doc/\\x1b[2J\\u202edoc" in said
 
 
-def test_an_unprotected_push_starts_no_process(calm: World, tmp_path: Path) -> None:
-    """The front is run with nothing on its PATH but what git gives: were it to start anything, it would fail."""
+@pytest.mark.parametrize("count", [1, 8, 9, 1000])
+@pytest.mark.parametrize("shell", ["dash", "bash", "sh"])
+def test_an_unprotected_push_starts_no_process(calm: World, tmp_path: Path, shell: str, count: int) -> None:
+    """The front is run with nothing on its PATH, by a parent that looks like git: were it to start anything, it would
+    fail. With `grep` on the PATH, a long input is sifted by that."""
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"{shell} is not installed")
     hook = calm.dev.path / ".git/hooks/pre-push"
-    lines = "".join(f"refs/heads/f{n} {calm.new} refs/heads/f{n} {ZERO}\n" for n in range(1000))
-    for shell in filter(None, map(shutil.which, ("dash", "bash", "sh"))):
+    lines = "".join(f"refs/heads/f{n} {calm.new} refs/heads/f{n} {ZERO}\n" for n in range(count))
+    command = ["git", "-c", f'"{found}" "$0" origin url; exit $?', str(hook), "push"]
+    for path in (str(tmp_path), os.environ["PATH"]):
         done = subprocess.run(
-            [shell, hook, "origin", "url"], input=lines.encode(), cwd=calm.dev.path, capture_output=True,
-            env={"PATH": str(tmp_path)}, check=False,
+            command, executable="/bin/sh", input=lines.encode(), cwd=calm.dev.path, capture_output=True,
+            env={"PATH": path}, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("place", [0, 7, 8, 500, 999])
+def test_one_protected_ref_among_many_is_seen(calm: World, place: int) -> None:
+    hook = calm.dev.path / ".git/hooks/pre-push"
+    lines = [f"refs/heads/f{n} {calm.new} refs/heads/f{n} {ZERO}\n" for n in range(1000)]
+    for ref in (REF, "refs/heads/RELEASE/platform-control", f"refs/tags/{BRANCH}", "refs/heads/release"):
+        lines[place] = f"refs/heads/x {calm.new} {ref} {ZERO}\n"
+        done = subprocess.run(
+            [hook, "origin", "url"], input="".join(lines).encode(), cwd=calm.dev.path, capture_output=True,
+            env=clean_environment(), check=False,
+        )  # fmt: skip
+        assert done.returncode == 1, ref
+        assert done.stderr.startswith(b"refs."), ref
 
 
 def test_names_used_here_are_the_worlds(calm: World) -> None:

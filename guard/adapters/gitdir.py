@@ -118,6 +118,34 @@ class GitDir:
         """Set a value in the repository's own configuration."""
         self._git("config", "--local", name, value)
 
+    def blobs(self, refs: Iterable[str], path: str) -> dict[str, str]:
+        """Ref → name of the blob at `path` in it; "" where there is none. One git process."""
+        asked = list(refs)
+        said = self._git(
+            "cat-file", "--batch-check=%(objectname)", stdin=_lines(f"{r}:{path}" for r in asked)
+        )
+        oids = [line.decode("ascii", "replace") for line in said.stdout.splitlines()]
+        if len(oids) != len(asked):
+            raise GitError("git cat-file gave another number of answers than it was asked for")
+        return {ref: "" if " " in oid else oid for ref, oid in zip(asked, oids, strict=True)}
+
+    def config(self, pattern: str) -> tuple[tuple[str, str, str], ...]:
+        """(scope, name, value) of all settings whose name matches, in git's own order: the last one counts."""
+        done = self._git("config", "--show-scope", "-z", "--get-regexp", pattern, accept=(0, 1))
+        words = os.fsdecode(done.stdout).split("\0")
+        found = []
+        for scope, setting in zip(words[0::2], words[1::2], strict=False):
+            name, _, value = setting.partition("\n")
+            found.append((scope, name, value))
+        return tuple(found)
+
+    def replace_config(self, name: str, value: str | None) -> None:
+        """Set a value in the repository's own configuration in place of any that are there; None takes it away."""
+        if value is None:
+            self._git("config", "--local", "--unset-all", name, accept=(0, 5))
+        else:
+            self._git("config", "--local", "--replace-all", name, value)
+
     def work_trees(self) -> tuple[Path, ...]:
         """The folders of all work trees that are there, linked ones too; () of a bare repository without any."""
         listed = os.fsdecode(self._git("worktree", "list", "--porcelain", "-z").stdout)
@@ -147,6 +175,21 @@ class GitDir:
         self, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)
     ) -> subprocess.CompletedProcess[bytes]:
         return _run(self.path, *arguments, stdin=stdin, accept=accept)
+
+
+def git_version() -> tuple[int, int]:
+    """(2, 39) of git 2.39.5. Raises GitError where git does not run or says something else."""
+    said = os.fsdecode(_run(Path("/"), "--version").stdout)
+    parts = said.split()[2].split(".")[:2] if len(said.split()) > 2 else []
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise GitError(f"git says {said[:100]!r} of its version", fix="install git 2.39 or newer")
+    return int(parts[0]), int(parts[1])
+
+
+def set_everywhere(scope: str, name: str, value: str | None) -> None:
+    """Set a value in the user's (`--global`) or the machine's (`--system`) configuration; None takes it away."""
+    words = ("--unset-all", name) if value is None else ("--replace-all", name, value)
+    _run(Path("/"), "config", scope, *words, accept=(0, 5))
 
 
 def _run(

@@ -74,6 +74,23 @@ def protect() -> int:
     return _judge_commit()
 
 
+@hook.command("refresh")
+@click.option("--new", is_flag=True, help="A clone in which nothing was compiled yet.")
+def refresh(*, new: bool) -> int:
+    """Compile the policy of the remote-tracking branches anew, after a fetch moved one."""
+    from guard.cli import installing
+
+    try:
+        installing.refresh_clone(Path.cwd(), new=new)
+    except GuardError as error:
+        if new and error.code == "install.nothing-protected":
+            return 0
+        click.echo(f"hooks.not-refreshed: {error.message}", err=True)
+        click.echo("fix: guard install", err=True)
+        return error.exit_status
+    return 0
+
+
 def _judge_commit() -> int:
     """The native pre-commit hook's judgement, in a process of its own as git would start it."""
     from guard.adapters.gitdir import GitDir

@@ -14,7 +14,14 @@ from typing import Any
 from guard.adapters import hookfiles
 from guard.adapters.gitdir import GitDir
 from guard.core.errors import GuardError
-from guard.journeys.install import HookFiles, client_faults, install_client, uninstall_client
+from guard.journeys.install import (
+    HookFiles,
+    client_faults,
+    compile_clone,
+    install_client,
+    refresh_client,
+    uninstall_client,
+)
 from guard.journeys.install_server import Stores, Wishes, install_server, uninstall_server
 from guard.settings import HOME_NAME, load_home
 
@@ -30,6 +37,16 @@ def uninstall_clone(path: Path) -> list[str]:
 def clone_faults(path: Path) -> list[str]:
     """What is wrong with a clone's hooks; [] when they are in place and current."""
     return client_faults(GitDir(path), client_files())
+
+
+def refresh_clone(path: Path, *, new: bool) -> None:
+    """Compile a clone's policy anew; with `new`, for the first time, from the remote `origin`. Raises GuardError."""
+    repo = GitDir(path)
+    if new:
+        compile_clone(repo, client_files(), remote="origin")
+        return
+    with one_compiler(repo.common_dir / "guard"):
+        refresh_client(repo, client_files())
 
 
 def install_bare(path: Path, *, home: Path | None, **wishes: Any) -> list[str]:
@@ -65,7 +82,10 @@ def _files(hooks: tuple[str, ...], *, home: str) -> HookFiles:
     def place(folder: Path, hook: str, known: tuple[str, ...]) -> str:
         return hookfiles.place(folder, hook, hookfiles.Front(python=python, known=known, home=home))
 
-    return HookFiles(hooks, place, hookfiles.remove, hookfiles.fault, python, _packages())
+    def configured(folder: Path, hook: str) -> str:
+        return hookfiles.place(folder, hook, hookfiles.Front(python=python, configured=True))
+
+    return HookFiles(hooks, place, hookfiles.remove, hookfiles.fault, configured, python, _packages())
 
 
 def _python() -> str:

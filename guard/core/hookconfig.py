@@ -14,7 +14,8 @@ OWN_REFS = ("refs/guard", "refs/proposals")
 """The guard's own namespaces, which on a server the full guard decides on."""
 
 NON_ASCII = "*[! -~]*"
-"""Any ref with such a character is looked at in Python, because there letters have more than two cases."""
+"""Any ref with such a character is looked at in Python, because there letters have more than two cases. It stands
+last in every list: the fronts leave the last line out where they use the others as expressions of `grep`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,11 @@ def document(
     urls: Iterable[str] = (),
     keys: Iterable[Mapping[str, object]] = (),
     packages: Iterable[str] = (),
+    sources: Mapping[str, str] | None = None,
     python: str,
 ) -> dict[str, object]:
-    """The content of `hooks.json`. `repository` overrides what the policies say (a server knows its own name)."""
+    """The content of `hooks.json`. `repository` overrides what the policies say (a server knows its own name);
+    `sources` are the remote-tracking refs whose policies were read, with the blob that each has as `guard.toml`."""
     branches = {
         entry.ref: {
             "repository": repository or entry.repository,
@@ -102,8 +105,34 @@ def document(
         "urls": list(urls),
         "keys": [dict(key) for key in keys],
         "packages": list(packages),
+        "sources": dict(sources or {}),
         "python": python,
     }
+
+
+def lists(protected: Iterable[Protection], *, remote: str, default: str | None) -> dict[str, tuple[str, ...]]:
+    """What the fronts of a clone match, by file name: `protected` a pushed ref or HEAD, `moves` a local branch that
+    moves, `tracked` a remote-tracking branch whose move matters afterwards, `upstreams` those of them that are only
+    the policy's source."""
+    refs = [entry.ref for entry in protected]
+    tracking = [literal(tracking_ref(remote, ref)) for ref in refs]
+    upstream = [literal(f"refs/remotes/{remote}/{default}")] if default else []
+    return {
+        "protected": patterns(refs),
+        "moves": (*map(_any_case, refs), f"refs/heads/{NON_ASCII}"),
+        "tracked": tuple(dict.fromkeys([*tracking, *upstream])),
+        "upstreams": tuple(ref for ref in upstream if ref not in tracking),
+    }
+
+
+def tracking_ref(remote: str, ref: str) -> str:
+    """The remote-tracking ref of a branch, as git lays them out by default."""
+    return f"refs/remotes/{remote}/{ref.removeprefix('refs/heads/')}"
+
+
+def literal(ref: str) -> str:
+    """The ref as a pattern that matches nothing else, for the shell; for `grep` it may match a little more."""
+    return ref.replace("$", "[$]")
 
 
 def patterns(refs: Iterable[str], *, own: bool = False) -> tuple[str, ...]:
@@ -132,4 +161,6 @@ def _around(ref: str) -> list[str]:
 def _any_case(ref: str) -> str:
     """A pattern for the ref in any case; `refs/` itself git knows in one case only."""
     rest = ref.removeprefix("refs/")
-    return "refs/" + "".join(f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else c for c in rest)
+    return "refs/" + "".join(
+        f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else literal(c) for c in rest
+    )

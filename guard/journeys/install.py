@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from guard.core.errors import GuardError, PolicyError
-from guard.core.hookconfig import Found, Protection, document, patterns, protections
+from guard.core.hookconfig import Found, Protection, document, lists, patterns, protections, tracking_ref
 from guard.core.permit import PermitError, parse_jwks
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
@@ -29,22 +30,27 @@ class Repository(Protocol):
     def common_dir(self) -> Path: ...
     def refs(self, prefix: str) -> dict[str, str]: ...
     def files(self, commits: tuple[str, ...], path: str) -> dict[str, bytes | None]: ...
+    def blobs(self, refs: Iterable[str], path: str) -> dict[str, str]: ...
+    def symbolic(self, name: str) -> str | None: ...
     def default_branch(self, remote: str) -> str | None: ...
     def remote_urls(self, remote: str) -> tuple[str, ...]: ...
     def fetch_blob(self, remote: str, ref: str) -> bytes | None: ...
     def hook_folders(self) -> tuple[Path, ...]: ...
     def owns(self, folder: Path) -> bool: ...
+    def replace_config(self, name: str, value: str | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class HookFiles:
-    """How hook files are put in place: `place(folder, hook, known)`, `remove(folder, hook)`, `fault(folder, hook)`;
-    `hooks` are the names, `python` and `packages` what the hooks run with."""
+    """How hook files are put in place: `place(folder, hook, known)`, `remove(folder, hook)`, `fault(folder, hook)`,
+    and `configured(folder, hook)` for those that git's configuration names; `hooks` are the names, `python` and
+    `packages` what the hooks run with."""
 
     hooks: tuple[str, ...]
     place: Callable[[Path, str, tuple[str, ...]], str]
     remove: Callable[[Path, str], str]
     fault: Callable[[Path, str], str | None]
+    configured: Callable[[Path, str], str]
     python: str
     packages: tuple[str, ...]
 
@@ -117,7 +123,17 @@ def compile_client(repo: Repository, remote: str) -> tuple[tuple[Protection, ...
     """What the remote-tracking branches protect, now. No network but for a default branch nobody recorded."""
     policies = read_policies(repo, f"refs/remotes/{remote}/")
     before = compiled_branches(repo.common_dir / "guard", remote)
-    return policies.protected(repo.default_branch(remote), before=before), policies
+    return policies.protected(known_default(repo, remote), before=before), policies
+
+
+def known_default(repo: Repository, remote: str) -> str | None:
+    """The remote's default branch: as the clone has it, as it was when compiled last, or as the remote says."""
+    known = repo.symbolic(f"refs/remotes/{remote}/HEAD")
+    if known:
+        return known.removeprefix(f"refs/remotes/{remote}/")
+    table = read_compiled(repo.common_dir / "guard")
+    compiled = table.get("default") if table.get("remote") == remote else None
+    return str(compiled) if compiled else repo.default_branch(remote)
 
 
 def install_client(repo: Repository, files: HookFiles, *, remote: str) -> list[str]:
@@ -125,6 +141,25 @@ def install_client(repo: Repository, files: HookFiles, *, remote: str) -> list[s
 
     Raises GuardError: `install.nothing-protected` leaves an earlier installation as it is.
     """
+    lines = compile_clone(repo, files, remote=remote)
+    known = patterns(
+        f"refs/heads/{branch}" for branch in compiled_branches(repo.common_dir / "guard", remote)
+    )
+    for folder in repo.hook_folders():
+        own = repo.owns(folder)
+        lines.append(
+            f"hooks in {folder}" + ("" if own else " (core.hooksPath): they act only where guard install ran")
+        )
+        lines += [f"  {files.place(folder, hook, known if own else ())}" for hook in files.hooks]
+    configure_hooks(repo, files)
+    lines.append(
+        "hooks in git's configuration: set  (git 2.54 and newer runs them whatever core.hooksPath says)"
+    )
+    return lines
+
+
+def compile_clone(repo: Repository, files: HookFiles, *, remote: str) -> list[str]:
+    """Compile what the remote-tracking branches protect; what was found, line by line. Raises GuardError."""
     urls = repo.remote_urls(remote)
     protected, policies = compile_client(repo, remote)
     if not protected:
@@ -135,27 +170,97 @@ def install_client(repo: Repository, files: HookFiles, *, remote: str) -> list[s
             code="install.nothing-protected",
         )
     keys, said = _published_keys(repo, remote)
-    content = document(
-        protected, remote=remote, urls=urls, keys=keys, packages=files.packages, python=files.python
-    )
-    known = patterns(entry.ref for entry in protected)
-    write_compiled(repo.common_dir / "guard", content, {"protected": known})
+    write_client(repo, files, protected, remote=remote, urls=urls, keys=keys)
+    _note_heads(repo, [tracking_ref(remote, entry.ref) for entry in protected])
     lines = [_protects(entry) for entry in protected]
     lines += [f"warning: {line}" for line in policies.unusable]
-    lines += said
-    for folder in repo.hook_folders():
-        own = repo.owns(folder)
-        lines.append(
-            f"hooks in {folder}" + ("" if own else " (core.hooksPath): they act only where guard install ran")
-        )
-        lines += [f"  {files.place(folder, hook, known if own else ())}" for hook in files.hooks]
-    return lines
+    return lines + said
+
+
+def write_client(
+    repo: Repository,
+    files: HookFiles,
+    protected: tuple[Protection, ...],
+    *,
+    remote: str,
+    urls: Iterable[str],
+    keys: Iterable[Mapping[str, object]],
+) -> None:
+    """Write the compiled policy of a clone. Raises GuardError."""
+    default = known_default(repo, remote)
+    sources = [tracking_ref(remote, entry.ref) for entry in protected]
+    sources += [f"refs/remotes/{remote}/{default}"] if default else []
+    content = document(
+        protected,
+        remote=remote,
+        urls=urls,
+        keys=keys,
+        packages=files.packages,
+        sources=repo.blobs(sources, POLICY_PATH),
+        python=files.python,
+    )
+    named = lists(protected, remote=remote, default=default)
+    write_compiled(repo.common_dir / "guard", {**content, "default": default or ""}, named)
+
+
+def _note_heads(repo: Repository, refs: Iterable[str]) -> None:
+    """Where the remote's protected branches stand now, in the form of `hooks/stamps.py`: only what moves from here on
+    can be a push that was not checked."""
+    heads = repo.refs("refs/remotes/")
+    lines = [json.dumps({"ref": ref, "value": heads.get(ref, "")}) for ref in refs]
+    _write_text(repo.common_dir / "guard", "tracking.seen", "".join(f"{line}\n" for line in lines))
+
+
+def refresh_client(repo: Repository, files: HookFiles) -> bool:
+    """Compile anew after a fetch, with the keys that are known and without the network; whether anything is
+    protected. Where nothing would be any more, what was compiled stays: `guard uninstall` is the way out."""
+    table = read_compiled(repo.common_dir / "guard")
+    remote, urls, keys = (table.get(name) for name in ("remote", "urls", "keys"))
+    if not isinstance(remote, str) or not isinstance(urls, list) or not isinstance(keys, list):
+        raise GuardError("the compiled policy cannot be read", fix="guard install", code="hooks.config")
+    protected, _ = compile_client(repo, remote)
+    if protected:
+        write_client(repo, files, protected, remote=remote, urls=urls, keys=keys)
+    return bool(protected)
+
+
+def hook_settings(hook: str) -> tuple[str, str]:
+    """The names of the two settings that make git >= 2.54 run a hook (git-config: hook.<friendly-name>)."""
+    return f"hook.release-guard-{hook}.command", f"hook.release-guard-{hook}.event"
+
+
+def hook_command(file: Path) -> str:
+    """The command that runs a hook file in the shell which git starts for it. Where the file is gone, nothing
+    happens: a moved clone must not become one in which git refuses everything."""
+    quoted = shlex.quote(str(file))
+    return f"test ! -r {quoted} || . {quoted}"
+
+
+def configure_hooks(repo: Repository, files: HookFiles) -> None:
+    """Name the hooks in the repository's configuration, the command before the event: git dies of an event alone."""
+    folder = repo.common_dir / "guard" / "hooks"
+    for hook in files.hooks:
+        files.configured(folder, hook)
+        command, event = hook_settings(hook)
+        repo.replace_config(command, hook_command(folder / hook))
+        repo.replace_config(event, hook)
+
+
+def _unconfigure_hooks(repo: Repository, files: HookFiles) -> None:
+    for hook in files.hooks:
+        command, event = hook_settings(hook)
+        repo.replace_config(event, None)
+        repo.replace_config(command, None)
+        (repo.common_dir / "guard" / "hooks" / hook).unlink(missing_ok=True)
+    if (folder := repo.common_dir / "guard" / "hooks").is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def uninstall_client(repo: Repository, files: HookFiles) -> list[str]:
     """Take the hooks away and restore what stood there. Shared hook folders keep theirs, which do nothing in a
     repository without a compiled policy."""
     lines = []
+    _unconfigure_hooks(repo, files)
     for folder in repo.hook_folders():
         if repo.owns(folder):
             lines += [f"{files.remove(folder, hook)}" for hook in files.hooks]
@@ -187,24 +292,34 @@ def client_faults(repo: Repository, files: HookFiles) -> list[str]:
 
 def compiled_branches(folder: Path, remote: str = "") -> tuple[str, ...]:
     """The branches that were protected so far for this remote; () where nothing was compiled, or for another."""
+    table = read_compiled(folder)
+    named = table.get("branches") if table.get("remote") == remote else None
+    return tuple(str(ref).removeprefix("refs/heads/") for ref in named) if isinstance(named, dict) else ()
+
+
+def read_compiled(folder: Path) -> dict[str, object]:
+    """What was compiled last; {} where that is nothing, or makes no sense."""
     try:
         table = json.loads((folder / "hooks.json").read_text(encoding="utf-8"))
-        named = table["branches"] if table["remote"] == remote else {}
-        return tuple(str(ref).removeprefix("refs/heads/") for ref in named)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ()
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return table if isinstance(table, dict) else {}
 
 
 def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[str, tuple[str, ...]]) -> None:
     """Write `hooks.json` and the fronts' lists of patterns, each whole or not at all. Raises GuardError."""
     texts = {"hooks.json": json.dumps(content, indent=2) + "\n"}
     texts |= {name: "".join(f"{pattern}\n" for pattern in lines) for name, lines in lists.items()}
+    for name, text in texts.items():
+        _write_text(folder, name, text)
+
+
+def _write_text(folder: Path, name: str, text: str) -> None:
+    beside = folder / f".{name}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            beside = folder / f".{name}.{os.getpid()}"
-            beside.write_bytes(text.encode("utf-8", "surrogateescape"))
-            beside.replace(folder / name)
+        beside.write_bytes(text.encode("utf-8", "surrogateescape"))
+        beside.replace(folder / name)
     except OSError as error:
         raise GuardError(
             f"the compiled policy could not be written: {error}", fix="mend the folder's permissions"
@@ -213,7 +328,8 @@ def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[s
 
 def forget_compiled(folder: Path) -> None:
     """Remove what `write_compiled` wrote, and the folder when nothing else is in it."""
-    for name in ("protected", "watched", "hooks.json"):
+    names = ("protected", "moves", "tracked", "upstreams", "watched", "hooks.json", "hooks.lock")
+    for name in (*names, "pushes.checked", "tracking.seen"):
         (folder / name).unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
