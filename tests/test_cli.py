@@ -54,6 +54,17 @@ def test_a_mistake_is_told_in_one_line_with_its_fix(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("namespace", ["tags", "remotes"])
+def test_a_ref_named_like_the_policys_upstream_stops_nobody(guarded: Repo, namespace: str) -> None:
+    other = guarded.git("commit-tree", "-m", "Another", "HEAD^{tree}")
+    guarded.git("update-ref", f"refs/{namespace}/master", other)
+    done = guard("check", "--target", BRANCH, "--only", "lineage", "--format", "json", cwd=guarded.path)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["candidate"]["upstream"] == guarded.rev("refs/heads/master")
+    named = guard("check", "--target", BRANCH, "--upstream", "master", "--only", "lineage", cwd=guarded.path)
+    assert "ref.ambiguous" in named.stderr
+
+
 def test_outside_a_repository(tmp_path: Path) -> None:
     done = guard("check", "--target", BRANCH, cwd=tmp_path)
     assert done.returncode == 2

@@ -146,6 +146,11 @@ def test_a_milder_label_does_not_hide_an_incident(world: LocalWorld) -> None:
     assert [one.label for one in known(world.forge.incidents(LABELS, closers=Unknown("?")))] == ["SEV-1"]
 
 
+def test_a_label_in_another_case_hides_nothing(world: LocalWorld) -> None:
+    world.say(ANN, IncidentOpened("INC-1", "sev-1", "Down"))
+    assert [one.id for one in known(world.forge.incidents(LABELS, closers=Unknown("?")))] == ["INC-1"]
+
+
 def test_groups_do_not_nest(world: LocalWorld) -> None:
     world.groups |= {"@all": ("@some", ANN), "@some": (BOB,)}
     answer = world.forge.members(("@all",))

@@ -71,10 +71,12 @@ def standing_approvals(
 def open_incidents(
     record: Iterable[Received], *, labels: tuple[str, ...], closers: frozenset[str]
 ) -> tuple[Incident, ...]:
-    """The open incidents with one of the labels; a closing counts only by one of `closers`.
+    """The open incidents with one of the labels, in whatever case they were written; a closing counts only by one
+    of `closers`.
 
     Opening an incident again adds a label to it and takes none away, so that nobody can hide it behind a milder one.
     """
+    watched = {label.casefold() for label in labels}
     found: dict[str, dict[str, str]] = {}
     for one in record:
         claim = one.statement.claim
@@ -86,7 +88,7 @@ def open_incidents(
         Incident(incident, label, title)
         for incident, labelled in found.items()
         for label, title in labelled.items()
-        if label in labels
+        if label.casefold() in watched
     )
 
 

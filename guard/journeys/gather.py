@@ -155,9 +155,23 @@ def _candidate(
         ref=f"refs/heads/{asked.branch}",
         old=target,
         new=new,
-        upstream=resolve(git, upstream_name, "--upstream"),
+        upstream=_upstream(git, upstream_name, by_policy=not asked.upstream),
         tree=git.tree_of(new),
     )
+
+
+def _upstream(git: Git, name: str, *, by_policy: bool) -> Commit:
+    """The upstream's head; a policy can only mean a branch, whatever tag somebody pushed under its name, while
+    `--upstream` takes any name. Raises UsageError."""
+    places = (f"refs/heads/{name}", f"refs/remotes/origin/{name}") if by_policy else ()
+    commit = next((found for place in places if (found := git.resolve(place))), None)
+    if commit is None and by_policy:
+        raise UsageError(
+            f"the upstream branch {name} of the policy is not in this repository",
+            fix="fetch it first: git fetch; or name another: --upstream REF",
+            code="ref.unknown",
+        )
+    return commit or resolve(git, name, "--upstream")
 
 
 def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> Facts:
