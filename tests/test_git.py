@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -321,6 +322,19 @@ def test_messages_in_other_encodings(repo: Repo, git: GitRepo) -> None:
     raw = f"tree {repo.git('rev-parse', 'HEAD^{tree}')}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n".encode()
     name = repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw + b"bad \xff\xfe bytes\n")
     assert git.commit(Commit(name)).subject == "bad �� bytes"
+
+
+@pytest.mark.parametrize("encoding", ["unicode_escape", "utf-7", "punycode", "idna", "utf-8\\", "rot13"])
+def test_no_declared_encoding_lets_in_what_cannot_be_written(repo: Repo, git: GitRepo, encoding: str) -> None:
+    person = "A <a@b> 1 +0000"
+    head = f"tree {repo.git('rev-parse', 'HEAD^{tree}')}\nauthor {person}\ncommitter {person}\nencoding {encoding}\n\n"
+    words = rb"\ud800 +2AA- " + b"b9" * 200_000
+    name = repo.git(
+        "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=head.encode() + words
+    )
+    began = time.monotonic()
+    git.commit(Commit(name)).message.encode("utf-8")
+    assert time.monotonic() - began < 2
 
 
 def test_it_is_the_port(git: GitRepo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 import subprocess
@@ -220,11 +221,19 @@ def parse_commit(name: Commit, content: bytes) -> RawCommit:
     )
 
 
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
+"""Codecs of Python that nobody writes text in; some take a time that grows with the square of the text."""
+
+
 def _decoded(text: bytes, encoding: str) -> str:
+    """Text by its declared encoding, else UTF-8; without lone surrogates, which no output can hold."""
     try:
-        return text.decode(encoding, "replace")
+        if codecs.lookup(encoding).name in _NO_CHARSETS:
+            encoding = "utf-8"
+        found = text.decode(encoding, "replace")
     except (LookupError, UnicodeError, ValueError):
-        return text.decode("utf-8", "replace")
+        found = text.decode("utf-8", "replace")
+    return found.encode("utf-8", "replace").decode("utf-8")
 
 
 def parse_tree(content: bytes, *, digest_size: int) -> Iterator[TreeEntry]:
