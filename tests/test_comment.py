@@ -23,6 +23,7 @@ HOSTILE = (
     "<img src=https://evil.example/x>", "<script>alert(1)</script>", "</details>", "<!-- -->", "`/merge`",
     "``` \n/merge",
     "https://evil.example/", "www.evil.example", "| a | b |", "\u202e/merge", "\r/merge", "\u2028/merge", "> /merge",
+    "fixes #1, see a/b#2",
     "1. /merge", "- [ ] /merge", "x" * 5000, "[x]: https://evil.example", "\x00\x1b[31m", "&lt;img&gt;", "\\![x](y)",
 )  # fmt: skip
 
@@ -58,7 +59,8 @@ def harmless(body: str) -> None:
     assert len(body) <= LIMIT
     for line in body.splitlines():
         assert not line.lstrip(" \t>*+-").startswith("/"), line
-    assert not re.search(r"@\w", body)
+    assert not re.search(r"[@#]\w", body)
+    assert not re.search(r"(?i)\bwww\.", body)
     assert "![" not in body
     assert "<img" not in body
     assert "<script" not in body

@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from guard.core.facts import Wake
 from tests.doubles.server import Answer, Fault
 from tests.gitrepo import clean_environment
 from tests.service_world import ServiceWorld
+from webhook_app.worker import Worker
 
 
 @pytest.fixture(params=["gitlab", "github"])
@@ -134,3 +138,52 @@ def test_a_head_that_is_not_there_yet_is_waited_for(world: ServiceWorld) -> None
         world.work_off()
         assert world.status(head).state == "failure"
         assert len(world.side.comments(proposal)) == 1
+
+
+def test_many_workers_say_everything_once(world: ServiceWorld) -> None:
+    """Four workers on proposals that share a branch and a head: one at a time decides and publishes."""
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposals = [world.side.propose(head, by=by) for by in ("dev", "pat", "ann")]
+        world.side.deliver(url)
+        for proposal in proposals:
+            world.service.inbox.wake([Wake("proposal", proposal)], now=world.service.clock.now())
+        world.wake()
+        stop = threading.Event()
+        workers = [Worker(world.service, stop=stop, idle=0.05) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        until = time.monotonic() + 60
+        while world.service.inbox.waiting():
+            assert time.monotonic() < until, "the work does not end"
+            time.sleep(0.05)
+        stop.set()
+        for worker in workers:
+            worker.join()
+        assert len(world.side.statuses(head)) == 1
+        assert [len(world.side.comments(proposal)) for proposal in proposals] == [1, 1, 1]
+        assert len(world.recorded()) == 3
+
+
+def test_a_bug_leaves_no_status_that_nobody_stands_behind(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        world.service = replace(world.service, mirror=Broken())  # type: ignore[arg-type]
+        world.wake()
+        until = time.monotonic() + 30
+        while "could not decide" not in world.status(head).description:
+            assert time.monotonic() < until
+            world.step()
+        assert "the service failed inside" in world.comment(proposal)
+
+
+class Broken:
+    """A mirror with a bug."""
+
+    def prepare(self) -> None:
+        return
+
+    def refresh(self, branches: object, proposals: object = ()) -> None:
+        raise ZeroDivisionError

@@ -199,7 +199,9 @@ def _is_folded(lines: Sequence[str]) -> bool:
 
 
 def _harmless(line: str) -> str:
-    """The last look: what a forge could take for a command or a mention is broken up with a word joiner."""
+    """The last look: what a forge could take for a command, a mention, a reference or a link is broken up with a word
+    joiner."""
     line = re.sub(r"^([\s>*+-]*)/", rf"\1{_JOINER}/", line)
     line = re.sub(r"(?i)\b(www)\.", rf"\1{_JOINER}.", line)
-    return re.sub(r"@(?=\w)", f"@{_JOINER}", line)
+    # GitHub links `\#1` all the same, and tells issue 1 of it.
+    return re.sub(r"([@#])(?=\w)", rf"\1{_JOINER}", line)
