@@ -76,7 +76,7 @@ def _issues(double: GitHubDouble, values: Values, request: Request) -> Answer:
         for one in sorted(
             every, key=lambda one: one.number, reverse=request.one("direction", "desc") == "desc"
         )
-        if state in {"all", one.state} and wanted <= {name.casefold() for name in getattr(one, "labels", [])}
+        if state in {"all", one.state} and wanted <= {name.casefold() for name in one.labels}
     ]
     return double.page([shapes.issue(double.state, one) for one in found], request)
 

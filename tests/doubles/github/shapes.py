@@ -138,7 +138,7 @@ def issue(state: GitHubState, one: Issue | Pull) -> Json:
         "title": one.title,
         "state": one.state,  # open or closed
         "user": user(one.by),
-        "labels": [label(state, name) for name in getattr(one, "labels", [])],
+        "labels": [label(state, name) for name in one.labels],
         "html_url": url,
         "closed_by": user(getattr(one, "closed_by", None)),  # null while open, or when the account is gone
         "closed_at": None if one.state == "open" else one.at,

@@ -36,6 +36,7 @@ class Pull:
     fork: str = ""
     fork_gone: bool = False
     state: str = "open"
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
