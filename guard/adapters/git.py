@@ -11,7 +11,8 @@ from typing import Self
 
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
-from guard.adapters.lineage.gather import gather_lineage
+from guard.adapters.lineage.gather import Asked, gather_lineage
+from guard.adapters.lineage.memory import Memory
 from guard.core.errors import GitError
 from guard.core.facts import LineageFacts
 from guard.core.model import Commit
@@ -32,7 +33,8 @@ class GitRepo:
     `guard.adapters.git_process`). Use it as a context manager or call `close`, else it ends with its last use.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, memory: Memory | None = None) -> None:
+        self._memory = memory
         self._place = find_place(Path(path))
         self._scratch = Scratch(self._place)
         self._objects = Objects(self._scratch, self._place.object_format)
@@ -198,17 +200,23 @@ class GitRepo:
                 people["co-author"] |= _emails(match["person"])
         return {kind: frozenset(found) for kind, found in people.items()}
 
-    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts:
-        """What links each commit of `target..head` to upstream, and what replaying it shows. Raises GitError."""
+    def lineage(
+        self,
+        upstream: Commit,
+        target: Commit,
+        head: Commit,
+        *,
+        upstream_name: str,
+        trailers: tuple[str, ...] = ("Change-Id",),
+        details: bool = True,
+    ) -> LineageFacts:
+        """What links each commit of `target..head` to upstream, and what replaying it shows. Raises GitError.
+
+        `trailers` are the keys whose values link commits; without `details` the differences are left out.
+        """
         _demand_names(upstream, target, head)
-        return gather_lineage(
-            self._scratch,
-            self._objects,
-            upstream=upstream,
-            target=target,
-            head=head,
-            upstream_name=upstream_name,
-        )
+        asked = Asked(upstream, target, head, upstream_name, trailers, details)
+        return gather_lineage(self._scratch, self._objects, asked, memory=self._memory)
 
     def _run(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
         """git in the judged repository, for refs and remote URLs alone."""

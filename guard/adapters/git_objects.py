@@ -8,13 +8,13 @@ import re
 import subprocess
 import threading
 import weakref
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import IO
 
+from guard.adapters.git_pack import framed
 from guard.adapters.git_process import TIMEOUT, Scratch, environment
 from guard.core.errors import GitError
 from guard.core.model import Commit
@@ -22,7 +22,7 @@ from guard.core.model import Commit
 OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 MAX_OBJECT = 64 * 1024 * 1024
 """Bytes of the largest object that is read; nothing that the guard judges is near it."""
-_WINDOW = 64
+_WINDOW = 400
 """Questions under way at once: few enough that neither pipe can fill up with the other side not reading."""
 
 REGULAR_MODES = frozenset({b"100644", b"100755", b"100664"})
@@ -96,19 +96,23 @@ class Objects:
                     found[name] = (words[0], words[1]) if known else (name, "missing")
         return found
 
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """full name → bytes of the object; what is missing is not in it."""
+        pending = iter(dict.fromkeys(names))
+        found: dict[str, int] = {}
+        while window := list(islice(pending, _WINDOW)):
+            with self._asking("info", window):
+                rows = [self._line().split() for _ in window]
+            found |= {words[0]: int(words[2]) for words in rows if len(words) == 3}
+        return found
+
     def tree(self, name: str) -> tuple[TreeEntry, ...]:
         return tuple(parse_tree(self.get(name, "tree"), digest_size=20 if self._format == "sha1" else 32))
 
     def add(self, kind: str, content: bytes) -> str:
-        """Write an object into the scratch repository; its name. Raises GitError."""
-        name = self._hash(kind, content)
-        file = self._scratch.path / "objects" / name[:2] / name[2:]
-        try:
-            if not file.exists():
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(zlib.compress(_framed(kind, content), 1))
-        except OSError as error:
-            raise GitError(f"the scratch repository cannot be written: {error}", code="git.scratch") from None
+        """Make an object of the scratch repository; its name. Raises GitError."""
+        name = self._scratch.add(kind, content)
+        self._scratch.write_added()
         return name
 
     def close(self) -> None:
@@ -118,7 +122,7 @@ class Objects:
                 _stop(process)
 
     def _hash(self, kind: str, content: bytes) -> str:
-        return hashlib.new(self._format, _framed(kind, content), usedforsecurity=False).hexdigest()
+        return hashlib.new(self._format, framed(kind, content), usedforsecurity=False).hexdigest()
 
     @contextmanager
     def _asking(self, verb: str, names: Sequence[str]) -> Iterator[None]:
@@ -194,29 +198,36 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.communicate()
 
 
-def _framed(kind: str, content: bytes) -> bytes:
-    return f"{kind} {len(content)}\0".encode() + content
+def parse_shape(name: str, content: bytes) -> tuple[str, tuple[Commit, ...]]:
+    """The tree and the parents of a commit object. Raises GitError when the bytes are not those of a commit.
+
+    Read as git does: the tree is the first line, and the parents are those that follow it.
+    """
+    head, _, _ = content.partition(b"\n\n")
+    first, *lines = head.split(b"\n")
+    parents = (line[7:] for line in takewhile(lambda line: line.startswith(b"parent "), lines))
+    words = (first[5:] if first.startswith(b"tree ") else b"", *parents)
+    names = [word.decode("ascii", "replace") for word in words]
+    if not all(OBJECT_NAME.fullmatch(word) for word in names):
+        raise GitError(f"commit {name} is malformed", code="git.object", fix="check the repository: git fsck")
+    return names[0], tuple(map(Commit, names[1:]))
 
 
 def parse_commit(name: Commit, content: bytes) -> RawCommit:
     """A commit object's bytes. Raises GitError when they are not those of a commit."""
+    tree, parents = parse_shape(name, content)
     head, _, body = content.partition(b"\n\n")
-    fields: dict[bytes, list[bytes]] = {}
+    fields: dict[bytes, bytes] = {}
     for line in head.split(b"\n"):
         key, _, value = line.partition(b" ")
-        if key:
-            fields.setdefault(key, []).append(value)
-    tree = fields.get(b"tree", [b""])[0].decode("ascii", "replace")
-    parents = tuple(Commit(value.decode("ascii", "replace")) for value in fields.get(b"parent", []))
-    if not all(OBJECT_NAME.fullmatch(word) for word in (tree, *parents)):
-        raise GitError(f"commit {name} is malformed", code="git.object", fix="check the repository: git fsck")
-    encoding = fields.get(b"encoding", [b"utf-8"])[0].decode("ascii", "replace")
+        fields.setdefault(key, value)
+    encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
     return RawCommit(
         name=name,
         tree=tree,
         parents=parents,
-        author=_decoded(fields.get(b"author", [b""])[0], encoding),
-        committer=_decoded(fields.get(b"committer", [b""])[0], encoding),
+        author=_decoded(fields.get(b"author", b""), encoding),
+        committer=_decoded(fields.get(b"committer", b""), encoding),
         message=_decoded(body, encoding).replace("\r\n", "\n"),
     )
 

@@ -7,15 +7,18 @@ repository borrows its objects through `objects/info/alternates`, and whatever g
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from guard.adapters.git_pack import framed, write_pack
 from guard.core.errors import GitError
 
 TIMEOUT = 120.0
@@ -42,6 +45,8 @@ _SCRATCH_CONFIG = """\
 	repositoryformatversion = 1
 	bare = true
 	attributesFile = /dev/null
+	fsync = none
+	looseCompression = 0
 	hooksPath = /dev/null
 	commitGraph = false
 	logAllRefUpdates = false
@@ -165,6 +170,9 @@ class Scratch:
 
     def __init__(self, place: Place) -> None:
         self.shallow = _read_shallow(place.shallow)
+        self._format = place.object_format
+        self._added: dict[str, tuple[str, bytes]] = {}
+        self._lock = threading.Lock()
         try:
             self.path = Path(tempfile.mkdtemp(prefix="guard-git-"))
             self.close = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
@@ -185,8 +193,30 @@ class Scratch:
         if self.shallow:
             self._write("shallow", "".join(f"{name}\n" for name in sorted(self.shallow)).encode())
 
+    def add(self, kind: str, content: bytes) -> str:
+        """Make an object of the scratch repository, which the next git process sees; its name."""
+        name = hashlib.new(self._format, framed(kind, content), usedforsecurity=False).hexdigest()
+        with self._lock:
+            self._added[name] = (kind, content)
+        return name
+
+    def write_added(self) -> None:
+        """Write what was added since the last time. Raises GitError."""
+        # The lock is held while writing: whoever asks next must see all that was added before.
+        with self._lock:
+            added, self._added = self._added, {}
+            if not added:
+                return
+            try:
+                write_pack(self.path / "objects/pack", added, object_format=self._format)
+            except OSError as error:
+                raise GitError(
+                    f"the scratch repository cannot be written: {error}", code="git.scratch"
+                ) from None
+
     def run(self, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> bytes:
         """git in the scratch repository; its output. Raises GitError."""
+        self.write_added()
         return run((*self.door, *arguments), cwd=self.path, stdin=stdin, accept=accept).stdout
 
     @property

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from guard.adapters.git_objects import Objects
 from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.aside import Aside
+from guard.adapters.lineage.changes import Changes
 from guard.adapters.lineage.history import Book, History, read_history
 from guard.adapters.lineage.links import Claimed
-from guard.adapters.lineage.patches import Touched, bounded, compare_patches, patch_ids, tree_diffs
+from guard.adapters.lineage.memory import Forgetful, Memory
+from guard.adapters.lineage.merges import single_base
+from guard.adapters.lineage.patches import bounded, compare_patches, patch_ids, tree_diffs
 from guard.adapters.lineage.replay import Outcome, Pick, Replay
 from guard.adapters.lineage.reverts import Reverts
 from guard.adapters.lineage.squashes import Squashes
+from guard.adapters.lineage.twins import twins
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 
@@ -31,10 +36,11 @@ class _Work:
     """One judgement under way: what was read so far, and each new commit's links and merge."""
 
     scratch: Scratch
+    objects: Objects
     history: History
     book: Book
     replay: Replay
-    touched: Touched
+    changes: Changes
     claimed: Claimed
     reverts: Reverts
     links: dict[Commit, list[Link]] = field(default_factory=lambda: defaultdict(list))
@@ -56,45 +62,94 @@ class _Work:
         return tuple(commit for commit in self.history.new if not self.is_proved(commit))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a judgement is about. `trailers` are the keys whose values link commits; `details` asks to be shown how
+    commits differ from what they are linked to."""
+
+    upstream: Commit
+    target: Commit
+    head: Commit
+    upstream_name: str
+    trailers: tuple[str, ...] = ("Change-Id",)
+    details: bool = True
+
+
 def gather_lineage(
-    scratch: Scratch, objects: Objects, *, upstream: Commit, target: Commit, head: Commit, upstream_name: str
+    scratch: Scratch, objects: Objects, asked: Asked, *, memory: Memory | None = None
 ) -> LineageFacts:
     """Everything that "master first" judges. Raises GitError when git cannot answer or history is missing."""
+    upstream, target, head = asked.upstream, asked.target, asked.head
     history = read_history(scratch, upstream, target, head)
     if not history.new:
         at_once = head in history.parents
         unlisted = len(history.proposal)
         return LineageFacts(
-            upstream, target, head, upstream_name, (), head_on_upstream=at_once, unlisted=unlisted
+            upstream, target, head, asked.upstream_name, (), head_on_upstream=at_once, unlisted=unlisted
         )
-    work = _begin(scratch, objects, history)
-    _replay_merges(work)
-    _link_by_claims(work)
+    work = _begin(scratch, objects, history, asked=asked, memory=memory or Forgetful())
+    _link_by_claims_and_place(work)
     _link_by_patch_id(work)
     _link_by_squash(work)
-    _describe(work)
-    commits = tuple(_facts(work, commit, upstream_name) for commit in history.proposal)
-    return LineageFacts(upstream, target, head, upstream_name, commits)
+    if asked.details:
+        _describe(work)
+    commits = tuple(_facts(work, commit, asked.upstream_name) for commit in history.proposal)
+    return LineageFacts(upstream, target, head, asked.upstream_name, commits)
 
 
-def _begin(scratch: Scratch, objects: Objects, history: History) -> _Work:
-    book = Book(objects)
+def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked, memory: Memory) -> _Work:
+    book = Book(objects, asked.trailers)
     book.load((*history.proposal, *history.upstream_side))
     claimed = Claimed(scratch, objects, history, book)
     claimed.follow()
-    replay = Replay(scratch, objects)
+    changes = Changes(scratch)
+    replay = Replay(scratch, objects, changes, memory)
     reverts = Reverts(scratch, history, book, claimed, replay)
-    return _Work(scratch, history, book, replay, Touched(scratch), claimed, reverts)
+    return _Work(scratch, objects, history, book, replay, changes, claimed, reverts)
 
 
-def _replay_merges(work: _Work) -> None:
+def _link_by_claims_and_place(work: _Work) -> None:
+    """Merges and what messages claim: first by what came to upstream since the branches parted, while git finds out
+    which of the other named commits are on upstream; then, where that proves nothing, by those too."""
+    with Aside(work.claimed.place) as placing:
+        guesses = _guesses(work, work.history.new)
+        merges = _merge_picks(work)
+        picks = {_pick(work, commit, origin): work.book.tree(commit) for commit, _, origin in guesses}
+        picks |= {pick: work.book.tree(commit) for commit, pick in merges.items()}
+        work.replay.picks(picks, hoped=picks)
+        _replay_merges(work, merges)
+        _link_by_claims(work, guesses)
+        settle = placing.result()
+    settle()
+    _link_by_claims(work, _guesses(work, work.unproved))
+
+
+def _merge_picks(work: _Work) -> dict[Commit, Pick]:
+    """The merges of two sides with one base that is seen without git, as picks of what the second side brings."""
+    known = work.history.parents
+    found: dict[Commit, Pick] = {}
+    for commit in work.history.new:
+        parents = work.book[commit].parents
+        base = single_base(*parents, known) if len(parents) == 2 else None
+        if base is not None:
+            trees = (work.book.tree(name) for name in (base, *parents))
+            found[commit] = Pick(*trees)
+    return found
+
+
+def _replay_merges(work: _Work, picks: Mapping[Commit, Pick]) -> None:
     merges = [commit for commit in work.history.new if len(work.book[commit].parents) > 1]
-    outcomes = work.replay.merges([work.book[commit].parents for commit in merges])
-    for commit, outcome in zip(merges, outcomes, strict=True):
-        remerge = outcome.against(work.book.tree(commit))
+    hard = [commit for commit in merges if commit not in picks]
+    outcomes = dict(
+        zip(hard, work.replay.merges([work.book[commit].parents for commit in hard]), strict=True)
+    )
+    easy = work.replay.picks(picks.values())
+    outcomes |= {commit: easy[pick] for commit, pick in picks.items()}
+    for commit in merges:
+        remerge = outcomes[commit].against(work.book.tree(commit))
         if remerge != "same" and _is_upstream_itself(work, commit):
             remerge = "upstream"
-        work.merges[commit] = (remerge, outcome)
+        work.merges[commit] = (remerge, outcomes[commit])
 
 
 def _is_upstream_itself(work: _Work, merge: Commit) -> bool:
@@ -103,21 +158,27 @@ def _is_upstream_itself(work: _Work, merge: Commit) -> bool:
     return upstream in work.book[merge].parents and work.book.tree(merge) == work.book.tree(upstream)
 
 
-def _link_by_claims(work: _Work) -> None:
-    """Links that messages claim. Guesses (a revert's counterpart) are kept only when they prove the commit."""
+def _guesses(work: _Work, commits: Iterable[Commit]) -> list[tuple[Commit, str, Commit]]:
+    """(commit, via, origin) for what the messages of these commits lead to."""
     # An edited merge is nobody's pick, whatever it claims: it also drops or brings what it merges.
-    guesses = [
+    return [
         (commit, via, origin)
-        for commit in work.unproved
-        if commit not in work.merges
+        for commit in commits
+        if len(work.book[commit].parents) < 2
         for via, origin in islice(_claims_of(work, commit), _MAX_CLAIMS)
     ]
+
+
+def _link_by_claims(work: _Work, guesses: list[tuple[Commit, str, Commit]]) -> None:
+    """Links that messages claim. Guesses (a revert's counterpart) are kept only when they prove the commit."""
     _try(work, guesses, keep=("trailer", "change-id"))
     for commit, via, origin in guesses:
         if via == "revert" and not work.is_proved(commit) and _files_equal(work, commit, origin):
             how = "the files that it touches equal upstream's"
             reverted_by = work.reverts.standing(origin)
-            work.links[commit].append(Link(via, origin, "same", reverted_by=reverted_by, how=how))
+            link = Link(via, origin, "same", reverted_by=reverted_by, how=how)
+            if link not in work.links[commit]:
+                work.links[commit].append(link)
 
 
 def _claims_of(work: _Work, commit: Commit) -> Iterator[tuple[str, Commit]]:
@@ -144,31 +205,35 @@ def _again(work: _Work, origin: Commit, times: int) -> Iterator[Commit]:
 
 def _files_equal(work: _Work, commit: Commit, revert: Commit) -> bool:
     """Whether every path that the revert touches, and the commit touches no other, is as at upstream's head."""
-    head = work.history.upstream
-    synthetic = work.replay.commit(work.book.tree(commit), head)
-    work.touched.load([commit, revert, synthetic])
-    mine = work.touched[commit]
-    return bool(mine) and mine <= work.touched[revert] and mine.isdisjoint(work.touched[synthetic])
+    if len(work.book[revert].parents) > 1:
+        return False
+    mine, theirs = work.book.change(commit), work.book.change(revert)
+    rest = (work.book.tree(work.history.upstream), work.book.tree(commit))
+    work.changes.load([mine, theirs, rest])
+    touched = work.changes.touched(mine)
+    return (
+        bool(touched)
+        and touched <= work.changes.touched(theirs)
+        and touched.isdisjoint(work.changes.touched(rest))
+    )
 
 
 def _link_by_patch_id(work: _Work) -> None:
-    """Links by equal patch-id among the upstream commits that touch the same paths, kept only when they prove."""
+    """Links by equal patch-id among the upstream commits that change the same paths alike, kept only when they
+    prove."""
     mine = [commit for commit in work.unproved if commit not in work.merges]
     if not mine:
         return
     theirs = [commit for commit in work.history.upstream_side if len(work.book[commit].parents) < 2]
-    work.touched.load((*mine, *theirs))
-    wanted = {work.touched[commit] for commit in mine} - {frozenset()}
-    candidates = [commit for commit in theirs if work.touched[commit] in wanted]
-    if not candidates:
-        return
-    ids = patch_ids(work.scratch, (*mine, *candidates))
-    by_id: dict[str, list[Commit]] = {}
-    for commit in candidates:
-        if commit in ids:
-            by_id.setdefault(ids[commit], []).append(commit)
-    guesses = [(c, "patch-id", o) for c in mine if c in ids for o in by_id.get(ids[c], ())[-_MAX_CANDIDATES:]]
-    _try(work, guesses)
+    pairs = twins(mine, theirs, book=work.book, changes=work.changes, objects=work.objects)
+    ids = patch_ids(
+        work.scratch, [c for commit, others in pairs.items() if others for c in (commit, *others)]
+    )
+    same = {
+        commit: [other for other in others if ids.get(other, "") == ids.get(commit)]
+        for commit, others in pairs.items()
+    }
+    _try(work, [(c, "patch-id", other) for c, others in same.items() for other in others[-_MAX_CANDIDATES:]])
 
 
 def _link_by_squash(work: _Work) -> None:
@@ -180,7 +245,7 @@ def _link_by_squash(work: _Work) -> None:
         scratch=work.scratch,
         book=work.book,
         replay=work.replay,
-        touched=work.touched,
+        changes=work.changes,
         claimed=work.claimed,
         theirs=tuple(theirs),
         order=order,
@@ -199,17 +264,24 @@ def _try(work: _Work, guesses: Iterable[tuple[Commit, str, Commit]], *, keep: tu
     dropped, unless its `via` is one to `keep`."""
     tried = {(link.origin, commit) for commit, links in work.links.items() for link in links}
     picks = {
-        (commit, via, origin): Pick(work.book.base(origin), work.book.base(commit), work.book.tree(origin))
+        (commit, via, origin): _pick(work, commit, origin)
         for commit, via, origin in guesses
         if (origin, commit) not in tried and origin != commit
     }
-    outcomes = work.replay.picks(picks.values())
+    hoped = {pick: work.book.tree(commit) for (commit, _, _), pick in picks.items()}
+    outcomes = work.replay.picks(picks.values(), hoped=hoped)
+    linked = [
+        key
+        for key, pick in picks.items()
+        if key[1] in keep or outcomes[pick].against(work.book.tree(key[0])) == "same"
+    ]
+    work.reverts.prepare(origin for _, _, origin in linked)
     seen: set[tuple[Commit, Commit]] = set()
-    for (commit, via, origin), pick in picks.items():
-        result = outcomes[pick].against(work.book.tree(commit))
-        if (commit, origin) in seen or (result != "same" and via not in keep):
+    for commit, via, origin in linked:
+        if (commit, origin) in seen:
             continue
         seen.add((commit, origin))
+        result = outcomes[picks[commit, via, origin]].against(work.book.tree(commit))
         work.links[commit].append(Link(via, origin, result, reverted_by=work.reverts.standing(origin)))
 
 
@@ -217,13 +289,13 @@ def _describe(work: _Work) -> None:
     """Show how unproved commits differ from what they are linked to: all patches by one git process."""
     unproved = work.unproved[:_MAX_DETAILS]
     shown = [(commit, link) for commit in unproved for link in work.links[commit] if link.pick != "same"]
-    picks = work.replay.picks(_pick(work, commit, link) for commit, link in shown)
+    trees = work.replay.trees(_pick(work, commit, link.origin) for commit, link in shown)
     pairs: dict[tuple[Commit, Link | None], list[tuple[str, str]]] = {}
     for commit, link in shown:
-        pick, tree = _pick(work, commit, link), work.book.tree(commit)
+        pick, tree = _pick(work, commit, link.origin), work.book.tree(commit)
         conflict = link.pick == "conflict"
         pairs[commit, link] = (
-            [(pick.base, pick.theirs), (pick.ours, tree)] if conflict else [(picks[pick].tree, tree)]
+            [(pick.base, pick.theirs), (pick.ours, tree)] if conflict else [(trees[pick], tree)]
         )
     for commit in unproved:
         if commit in work.merges and work.merges[commit][0] == "different":
@@ -234,18 +306,18 @@ def _describe(work: _Work) -> None:
         work.details[key] = bounded(compare_patches(*texts) if len(texts) > 1 else texts[0])
 
 
-def _pick(work: _Work, commit: Commit, link: Link) -> Pick:
-    return Pick(work.book.base(link.origin), work.book.base(commit), work.book.tree(link.origin))
+def _pick(work: _Work, commit: Commit, origin: Commit) -> Pick:
+    return Pick(work.book.base(origin), work.book.base(commit), work.book.tree(origin))
 
 
 def _facts(work: _Work, commit: Commit, upstream_name: str) -> CommitFacts:
     known = work.book[commit]
     if commit not in work.new_commits:
-        return CommitFacts(commit, known.claims.subject, known.parents, on_upstream=True)
+        return CommitFacts(commit, work.book.claims(commit).subject, known.parents, on_upstream=True)
     unknown, unknown_fix = work.claimed.unknown(commit)
     return CommitFacts(
         commit=commit,
-        subject=known.claims.subject,
+        subject=work.book.claims(commit).subject,
         parents=known.parents,
         on_upstream=False,
         remerge=work.merges[commit][0] if commit in work.merges else None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from guard.adapters.git_objects import Objects
+from guard.adapters.git_objects import Objects, parse_commit, parse_shape
 from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.changes import Pair
 from guard.adapters.lineage.messages import Claims, read_claims
 from guard.core.errors import GitError
 from guard.core.model import Commit
@@ -33,32 +35,64 @@ class History:
     new: tuple[Commit, ...]
 
 
+_SAYS = re.compile(rb"\n(?:encoding |.*(?i:revert))")
+"""A commit whose message may speak of a revert, or has to be decoded before that can be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is kept of a commit that was read."""
+    """What is kept of a commit that was read. `content` is the whole object where its message may matter."""
 
     tree: str
     parents: tuple[Commit, ...]
-    claims: Claims
+    ids: frozenset[bytes]
+    content: bytes | None
+
+    @property
+    def may_revert(self) -> bool:
+        return self.content is not None
 
 
 class Book:
-    """Commits read so far, each once."""
+    """Commits read so far, each once. `trailers` are the keys whose values link commits, such as `Change-Id`.
 
-    def __init__(self, objects: Objects) -> None:
+    Upstream's side has thousands of commits, of which few messages matter: they are read closely when asked for.
+    """
+
+    def __init__(self, objects: Objects, trailers: tuple[str, ...] = ("Change-Id",)) -> None:
         self._objects = objects
+        self._trailers = trailers
         self._known: dict[Commit, Known] = {}
+        self._claims: dict[Commit, Claims] = {}
+        keys = b"|".join(re.escape(key.encode()) for key in trailers) or rb"(?!)"
+        self._ids = re.compile(rb"^(?:" + keys + rb")[ \t]*:[ \t]*(\S+)[ \t\r]*$", re.MULTILINE)
 
     def load(self, names: Iterable[Commit]) -> None:
         """Read these commits. Raises GitError when one is missing."""
         new = [name for name in dict.fromkeys(names) if name not in self._known]
-        for raw in self._objects.commits(new):
-            self._known[raw.name] = Known(raw.tree, raw.parents, read_claims(raw.message))
+        for name, content in zip(new, self._objects.many(new, "commit"), strict=True):
+            tree, parents = parse_shape(name, content)
+            ids = frozenset(self._ids.findall(content))
+            self._known[name] = Known(tree, parents, ids, content if _SAYS.search(content) else None)
 
     def __getitem__(self, name: Commit) -> Known:
         if name not in self._known:
             self.load([name])
         return self._known[name]
+
+    def claims(self, name: Commit) -> Claims:
+        """What the commit's message claims."""
+        if name not in self._claims:
+            content = self[name].content or self._objects.get(name, "commit")
+            self._claims[name] = read_claims(parse_commit(name, content).message, self._trailers)
+        return self._claims[name]
+
+    def may_have(self, name: Commit, ids: frozenset[bytes]) -> bool:
+        """Whether the commit's message may hold one of these trailer values."""
+        known = self[name]
+        return not known.ids.isdisjoint(ids) or (
+            known.content is not None and b"\nencoding " in known.content
+        )
 
     def tree(self, name: Commit) -> str:
         return self[name].tree
@@ -67,6 +101,10 @@ class Book:
         """The tree before the commit: its first parent's, or the empty one."""
         parents = self[name].parents
         return self.tree(parents[0]) if parents else self._objects.empty_tree
+
+    def change(self, name: Commit) -> Pair:
+        """The trees before and after the commit."""
+        return self.base(name), self.tree(name)
 
 
 def read_history(scratch: Scratch, upstream: Commit, target: Commit, head: Commit) -> History:

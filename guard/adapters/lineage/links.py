@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from guard.adapters.git_objects import Objects
@@ -41,29 +41,40 @@ class Claimed:
         self._book = book
         self._named: dict[str, Named] = {}
         self._upstream_side = frozenset(history.upstream_side)
-        self._placed: set[Commit] = set()
+        self._placed: set[Commit] | None = None
         self._not_upstream: set[Commit] = set()
         self._unreadable: set[Commit] = set()
-        self.by_change_id: dict[str, list[Commit]] = {}
-        for commit in history.upstream_side:
-            for change_id in book[commit].claims.change_ids:
-                self.by_change_id.setdefault(change_id, []).append(commit)
+        self._by_change_id: dict[str, list[Commit]] = {}
 
     def follow(self) -> None:
-        """Read what the messages name, chains included, and ask once which of it is on upstream. Raises GitError."""
-        waiting = {name for commit in self._history.new for name in self._book[commit].claims.names}
+        """Read what the messages name, chains included. Raises GitError."""
+        waiting = {name for commit in self._history.new for name in self._book.claims(commit).names}
         self.resolve(
-            name for commit in self._history.upstream_side for name in self._book[commit].claims.reverts
+            name
+            for commit in self._history.upstream_side
+            if self._book[commit].may_revert
+            for name in self._book.claims(commit).reverts
         )
+        reached = set(self._history.new)
         for _ in range(_MAX_DEPTH):
             self.resolve(waiting)
             found = [named.commit for name in waiting if (named := self._named[name]).commit]
             self._book.load(commit for commit in found if commit not in self._upstream_side)
-            waiting = {name for commit in found if commit for name in self._book[commit].claims.names}
+            reached.update(found)
+            waiting = {name for commit in found for name in self._book.claims(commit).names}
             waiting -= self._named.keys()
             if not waiting or len(self._named) > _MAX_NAMED:
                 break
-        self._place({named.commit for named in self._named.values() if named.commit})
+        self._index(reached)
+
+    def _index(self, commits: Iterable[Commit]) -> None:
+        """Find the upstream commits that share a Change-Id with any of these."""
+        ids = {one for commit in commits for one in self._book.claims(commit).change_ids}
+        asked = frozenset(one.encode() for one in ids)
+        for commit in self._history.upstream_side if ids else ():
+            if self._book.may_have(commit, asked):
+                for one in self._book.claims(commit).change_ids:
+                    self._by_change_id.setdefault(one, []).append(commit)
 
     def resolve(self, names: Iterable[str]) -> None:
         new = {name for name in names if name not in self._named}
@@ -74,11 +85,13 @@ class Claimed:
         return self._named.get(name, Named(None, "missing"))
 
     def on_upstream(self, commit: Commit) -> bool:
-        """Whether a commit that a message names is on upstream, for certain."""
+        """Whether a commit that a message names is on upstream, for certain. Before `place` was called that is said
+        only of commits that came to upstream since the branches parted."""
         if commit in self._upstream_side:
             return True
         return (
-            commit not in self._history.parents
+            self._placed is not None
+            and commit not in self._history.parents
             and commit in self._placed
             and commit not in self._not_upstream
         )
@@ -92,7 +105,7 @@ class Claimed:
         seen: set[Commit] = {commit}
         waiting = [commit]
         while waiting and len(seen) <= _MAX_CHAIN:
-            for name in self._book[waiting.pop(0)].claims.picked_from:
+            for name in self._book.claims(waiting.pop(0)).picked_from:
                 origin = self.named(name).commit
                 if origin is None or origin in seen:
                     continue
@@ -105,13 +118,13 @@ class Claimed:
 
     def squashed(self, commit: Commit) -> tuple[Commit, ...]:
         """The upstream commits that a message lists as squashed into it."""
-        names = self._book[commit].claims.squashes
+        names = self._book.claims(commit).squashes
         commits = (named for name in names if (named := self.named(name).commit))
         return tuple(named for named in commits if self.on_upstream(named))
 
     def change_ids(self, commit: Commit) -> tuple[Commit, ...]:
-        ids = self._book[commit].claims.change_ids
-        return tuple(dict.fromkeys(origin for one in ids for origin in self.by_change_id.get(one, ())[-5:]))
+        ids = self._book.claims(commit).change_ids
+        return tuple(dict.fromkeys(origin for one in ids for origin in self._by_change_id.get(one, ())[-5:]))
 
     def origins(self, commit: Commit) -> tuple[Commit, ...]:
         """The upstream commits that a commit anywhere may stand for: itself, or by its trailers or Change-Id."""
@@ -133,12 +146,12 @@ class Claimed:
 
     def reverts(self, commit: Commit) -> tuple[Commit, ...]:
         """The commits that its message says it reverts, wherever they are."""
-        found = (self.named(name).commit for name in self._book[commit].claims.reverts)
+        found = (self.named(name).commit for name in self._book.claims(commit).reverts)
         return tuple(reverted for reverted in found if reverted and reverted != commit)
 
     def notes(self, commit: Commit, upstream_name: str) -> Iterator[str]:
         """Why the `-x` lines of a message lead nowhere."""
-        claims = self._book[commit].claims
+        claims = self._book.claims(commit)
         for name in claims.picked_from:
             named = self.named(name)
             if named.commit is None:
@@ -153,7 +166,7 @@ class Claimed:
 
     def unknown(self, commit: Commit) -> tuple[str, str]:
         """What could not be decided about the `-x` lines and what would help, or two empty texts."""
-        for name in self._book[commit].claims.picked_from:
+        for name in self._book.claims(commit).picked_from:
             named = self.named(name)
             if named.kind == "ambiguous":
                 return (
@@ -169,28 +182,39 @@ class Claimed:
                 )
         return "", ""
 
-    def _place(self, commits: set[Commit]) -> None:
-        """Find out which of these are on upstream: all by one walk, one by one where the history has holes."""
-        self._placed = commits
-        asked = sorted(commit for commit in commits if commit not in self._history.parents)
-        if not asked:
-            return
+    def place(self) -> Callable[[], None]:
+        """Find out which of the named commits outside both sides are on upstream: all by one walk, one by one where
+        the history has holes. It counts from when the result is called. Raises GitError."""
+        named = {named.commit for named in self._named.values() if named.commit}
+        asked = sorted(commit for commit in named if commit not in self._history.parents)
+        unreadable: set[Commit] = set()
         try:
-            lines = "".join(f"{commit}\n" for commit in (*asked, f"^{self._history.upstream}"))
-            out = self._scratch.run("rev-list", "--stdin", stdin=lines.encode())
-            self._not_upstream = {Commit(line) for line in out.decode("ascii").split()}
+            not_upstream = self._outside(asked) if asked else set()
         except GitError:
-            self._place_singly(asked)
+            not_upstream, unreadable = self._outside_singly(asked)
 
-    def _place_singly(self, commits: list[Commit]) -> None:
+        def settle() -> None:
+            self._placed, self._not_upstream, self._unreadable = named, not_upstream, unreadable
+
+        return settle
+
+    def _outside(self, commits: Iterable[Commit]) -> set[Commit]:
+        lines = "".join(f"{commit}\n" for commit in (*commits, f"^{self._history.upstream}"))
+        out = self._scratch.run("rev-list", "--stdin", stdin=lines.encode())
+        return {Commit(line) for line in out.decode("ascii").split()}
+
+    def _outside_singly(self, commits: Iterable[Commit]) -> tuple[set[Commit], set[Commit]]:
+        """Those that are not on upstream, or may not be, and of them those whose history has holes."""
+        outside, unreadable = set(), set()
         for commit in commits:
             try:
-                out = self._scratch.run(
+                found = self._scratch.run(
                     "rev-list", "--max-count=1", commit, f"^{self._history.upstream}", "--"
                 )
             except GitError:
-                self._unreadable.add(commit)
-                self._not_upstream.add(commit)
+                unreadable.add(commit)
+                outside.add(commit)
             else:
-                if out.strip():
-                    self._not_upstream.add(commit)
+                if found.strip():
+                    outside.add(commit)
+        return outside, unreadable

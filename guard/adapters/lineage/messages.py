@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PICKED = re.compile(r"\(cherry[- ]picked from (?:commit )?([0-9a-f]{7,64})\)", re.IGNORECASE)
-_CHANGE_ID = re.compile(r"Change-Id: (I[0-9a-f]{40})")
+_ID = re.compile(r"([A-Za-z0-9-]+)[ \t]*:[ \t]*(\S+)")
+_GERRIT_ID = re.compile(r"I[0-9a-f]{40}")
+_SHORTEST_ID, _LONGEST_ID = 8, 200
 _REVERTS = re.compile(
     r"^\s*(?:This )?reverts? commits?:?\s+((?:[0-9a-f]{7,64}\b(?:\s*\([^)\n]*\))?(?:,|\s|and|&)*)+)",
     re.MULTILINE | re.IGNORECASE,
@@ -48,14 +50,17 @@ class Claims:
         return (*self.picked_from, *self.reverts, *self.squashes)
 
 
-def read_claims(message: str) -> Claims:
-    """The claims of a message. Trailers count only at its very end: a whole line each, with nothing but further
-    trailers, blank lines and notes on conflicts after it, and never in the title."""
+def read_claims(message: str, id_trailers: tuple[str, ...] = ("Change-Id",)) -> Claims:
+    """The claims of a message. `id_trailers` are the keys that give a change its name.
+
+    Trailers count only at the very end of the message: a whole line each, with nothing but further trailers, blank
+    lines and notes on conflicts after it, and never in the title.
+    """
     text = message[:_MAX_MESSAGE].strip("\n")
     subject, _, body = text.partition("\n")
     trailers = tuple(_trailers(body)) if len(message) <= _MAX_MESSAGE else ()
     picked = [match[1].lower() for line in trailers if (match := _PICKED.fullmatch(line))]
-    ids = [match[1] for line in trailers if (match := _CHANGE_ID.fullmatch(line))]
+    ids = [found for line in trailers if (found := _change_id(line, id_trailers))]
     quoted = _REVERT_SUBJECT.fullmatch(subject.strip())
     return Claims(
         subject=subject.strip(),
@@ -72,6 +77,15 @@ def _reverted(body: str) -> Iterator[str]:
     """The commits after each "This reverts commit"; what stands in brackets behind one is its title and date."""
     for names in _REVERTS.findall(body):
         yield from _NAME.findall(re.sub(r"\([^)\n]*\)", " ", names).lower())
+
+
+def _change_id(line: str, keys: tuple[str, ...]) -> str | None:
+    """The value of one of these trailers, if it can name a change: of a `Change-Id` as Gerrit makes it, of others a
+    word that is long enough."""
+    match = _ID.fullmatch(line)
+    if match is None or match[1] not in keys or not _SHORTEST_ID <= len(match[2]) <= _LONGEST_ID:
+        return None
+    return match[2] if match[1] != "Change-Id" or _GERRIT_ID.fullmatch(match[2]) else None
 
 
 def _few(names: list[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Diffs by git, every option pinned: which paths a commit touches, its patch-id, and how two trees differ."""
+"""Patches by git, every option pinned: the patch-ids of commits, and how two trees differ."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.changes import PLAIN
 
-_PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 _PATCH = (
-    *_PLAIN, "--full-index", "--no-color", "--no-color-moved", "--diff-algorithm=myers", "-U3",
+    *PLAIN, "--full-index", "--no-color", "--no-color-moved", "--diff-algorithm=myers", "-U3",
     "--inter-hunk-context=0", "--no-indent-heuristic", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short",
     "--no-relative", "-O/dev/null",
 )  # fmt: skip
@@ -18,40 +18,6 @@ MAX_LINES = 200
 _MAX_LINE = 400
 _MAX_COMPARED = 2_000
 """Lines of a patch that are compared with another patch; comparing takes quadratic time at worst."""
-
-
-class Touched:
-    """The paths that commits change against their parent (a root: all of its paths), each asked once."""
-
-    def __init__(self, scratch: Scratch) -> None:
-        self._scratch = scratch
-        self._found: dict[str, frozenset[bytes]] = {}
-
-    def load(self, commits: Iterable[str]) -> None:
-        """Ask about all of these by one git process. Raises GitError."""
-        new = [commit for commit in dict.fromkeys(commits) if commit not in self._found]
-        if new:
-            self._found |= dict.fromkeys(new, frozenset()) | _touched(self._scratch, new)
-
-    def __getitem__(self, commit: str) -> frozenset[bytes]:
-        """Empty for a merge, and for a commit that changes nothing."""
-        if commit not in self._found:
-            self.load([commit])
-        return self._found[commit]
-
-
-def _touched(scratch: Scratch, commits: Iterable[str]) -> dict[str, frozenset[bytes]]:
-    arguments = ("diff-tree", "--stdin", "-r", "-z", "--root", "--raw", "--no-abbrev", *_PLAIN)
-    out = scratch.run(*arguments, stdin=_lines(commits))
-    found: dict[str, set[bytes]] = {}
-    current: set[bytes] = set()
-    words = iter(out.split(b"\0")[:-1])
-    for word in words:
-        if word.startswith(b":"):
-            current.add(next(words))
-        else:
-            current = found.setdefault(word.decode("ascii", "replace"), set())
-    return {commit: frozenset(paths) for commit, paths in found.items()}
 
 
 def patch_ids(scratch: Scratch, commits: Iterable[str]) -> dict[str, str]:

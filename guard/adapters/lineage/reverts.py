@@ -38,7 +38,13 @@ class Reverts:
         self._undone: dict[Commit, bool] = {}
         self._standing: dict[Commit, Commit | None] = {}
         for commit in history.upstream_side:
-            self._note(commit)
+            if book[commit].may_revert:
+                self._note(commit)
+
+    def prepare(self, origins: Iterable[Commit]) -> None:
+        """Have ready, by one git process, what `standing` needs of these. Raises GitError."""
+        near = [origin for origin in dict.fromkeys(origins) if origin in self._place and self.all_of(origin)]
+        self._replay.picks(self._onto_head(origin) for origin in near)
 
     def standing(self, origin: Commit) -> Commit | None:
         """The newest revert of this upstream commit that stands, or None. Raises GitError."""
@@ -76,13 +82,16 @@ class Reverts:
 
     def _is_there(self, origin: Commit) -> bool:
         """Whether upstream's head holds the origin's whole change: picking it there changes nothing."""
+        pick = self._onto_head(origin)
+        return self._replay.picks([pick])[pick].against(pick.ours) == "same"
+
+    def _onto_head(self, origin: Commit) -> Pick:
         head = self._book.tree(self._history.upstream)
-        pick = Pick(base=self._book.base(origin), ours=head, theirs=self._book.tree(origin))
-        return self._replay.picks([pick])[pick].against(head) == "same"
+        return Pick(base=self._book.base(origin), ours=head, theirs=self._book.tree(origin))
 
     def _note(self, commit: Commit) -> None:
         """Remember what an upstream commit says it reverts; of a merge, everything that the merge brought."""
-        claims = self._book[commit].claims
+        claims = self._book.claims(commit)
         targets = [target for target in self._claimed.reverts(commit) if target in self._place]
         for target in targets:
             for taken in self._brought_by(target):
@@ -98,7 +107,7 @@ class Reverts:
 
     def _quoting(self, origin: Commit) -> tuple[Commit, ...]:
         """The reverts without a usable hash that quote the origin's title and came after it."""
-        quoting = self._by_subject.get(self._book[origin].claims.subject, ())
+        quoting = self._by_subject.get(self._book.claims(origin).subject, ())
         return tuple(
             commit for commit in quoting if self._place.get(commit, -1) > self._place.get(origin, -2)
         )
@@ -119,10 +128,10 @@ class Reverts:
         )
         reverts = [Commit(line) for line in listed.decode("ascii").split()]
         self._book.load(reverts)
-        self._claimed.resolve(name for commit in reverts for name in self._book[commit].claims.reverts)
-        subject = self._book[origin].claims.subject
+        self._claimed.resolve(name for commit in reverts for name in self._book.claims(commit).reverts)
+        subject = self._book.claims(origin).subject
         for commit in reverts:
-            if self._book[commit].claims.reverts_subject == subject or any(
+            if self._book.claims(commit).reverts_subject == subject or any(
                 target == origin or self._merged(target, origin) for target in self._claimed.reverts(commit)
             ):
                 self._by_target.setdefault(origin, []).append(commit)

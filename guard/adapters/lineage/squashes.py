@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from guard.adapters.git_process import Scratch
+from guard.adapters.lineage.changes import Changes, touched_by_all
 from guard.adapters.lineage.history import Book
 from guard.adapters.lineage.links import Claimed
-from guard.adapters.lineage.patches import Touched, patch_ids
+from guard.adapters.lineage.patches import patch_ids
 from guard.adapters.lineage.replay import Pick, Replay
 from guard.core.facts import Link
 from guard.core.model import Commit
@@ -31,7 +32,7 @@ class Squashes:
     scratch: Scratch
     book: Book
     replay: Replay
-    touched: Touched
+    changes: Changes
     claimed: Claimed
     theirs: tuple[Commit, ...]
     order: Mapping[Commit, int]
@@ -42,7 +43,7 @@ class Squashes:
         singles = [commit for commit in unproved if len(self.book[commit].parents) < 2]
         if not singles:
             return
-        self.touched.load((*singles, *self.theirs))
+        self.changes.load(self.book.change(commit) for commit in (*singles, *self.theirs))
         found = dict(self._several_in_one(singles))
         yield from found.items()
         yield from self._one_in_several([commit for commit in singles if commit not in found])
@@ -60,37 +61,48 @@ class Squashes:
         named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
         if 1 < len(named) <= _MAX_NAMED:
             yield tuple(sorted(named, key=lambda part: (self.order.get(part, -1), part)))
-        within = tuple(
-            part for part in self.theirs if self.touched[part] and self.touched[part] <= self.touched[commit]
-        )
-        fixes = tuple(part for part in within if not self.book[part].claims.reverts)
+        paths = self._touched(commit)
+        within = tuple(part for part in self.theirs if self._touched(part) and self._touched(part) <= paths)
+        fixes = tuple(part for part in within if not self.book.claims(part).reverts)
         for parts in dict.fromkeys((within, fixes)):
-            paths = frozenset(path for part in parts for path in self.touched[part])
-            if 1 < len(parts) <= _MAX_GUESSED and paths == self.touched[commit] and set(parts) != named:
+            together = frozenset(path for part in parts for path in self._touched(part))
+            if 1 < len(parts) <= _MAX_GUESSED and together == paths and set(parts) != named:
                 yield parts
+
+    def _touched(self, commit: Commit) -> frozenset[bytes]:
+        return self.changes.touched(self.book.change(commit))
 
     def _one_in_several(self, singles: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
         """Each run of commits on top of each other, as if it were one commit."""
         runs = {self._as_one(run): run for run in self._runs(singles)}
-        self.touched.load(runs)
-        wanted = {self.touched[name] for name in runs} - {frozenset()}
-        candidates = [commit for commit in self.theirs if self.touched[commit] in wanted]
+        pairs = {name: (self.book.base(run[0]), self.book.tree(run[-1])) for name, run in runs.items()}
+        claimed = {name: frozenset(self._claimed_by(run)) for name, run in runs.items()}
+        origins_named = (self.book.change(origin) for some in claimed.values() for origin in some)
+        self.changes.load(origins_named)
+        touched = {name: self._touched_by(run) for name, run in runs.items()}
+        wanted = set(touched.values()) - {frozenset()}
+        candidates = [commit for commit in self.theirs if self._touched(commit) in wanted]
         ids = patch_ids(self.scratch, (*runs, *candidates)) if candidates else {}
         tries: dict[tuple[str, Commit], Pick] = {}
-        for name, run in runs.items():
-            origins = {*self._claimed_by(run)}
+        for name in runs:
+            # What the run changes and the origin does not can come from no pick of it.
+            origins = {o for o in claimed[name] if touched[name] <= self._touched(o)}
             origins |= {commit for commit in candidates if name in ids and ids.get(commit) == ids[name]}
             for origin in sorted(origins)[:_MAX_ORIGINS]:
-                pick = Pick(self.book.base(origin), self.book.base(run[0]), self.book.tree(origin))
-                tries[name, origin] = pick
-        outcomes = self.replay.picks(tries.values())
+                tries[name, origin] = Pick(self.book.base(origin), pairs[name][0], self.book.tree(origin))
+        outcomes = self.replay.picks(
+            tries.values(), hoped={p: pairs[name][1] for (name, _), p in tries.items()}
+        )
         done: set[str] = set()
         for (name, origin), pick in tries.items():
             run = runs[name]
-            if name not in done and outcomes[pick].against(self.book.tree(run[-1])) == "same":
+            if name not in done and outcomes[pick].against(pairs[name][1]) == "same":
                 done.add(name)
                 how = f"{len(run)} commits together are exactly {origin[:10]}"
                 yield from ((commit, Link("squash", origin, "same", how=how)) for commit in run)
+
+    def _touched_by(self, run: Sequence[Commit]) -> frozenset[bytes]:
+        return touched_by_all([self.changes[self.book.change(commit)] for commit in run])
 
     def _claimed_by(self, run: Sequence[Commit]) -> Iterator[Commit]:
         for commit in run:
