@@ -162,9 +162,21 @@ def test_an_organisations_event_is_about_no_repository(event: str) -> None:
             "push", b'{"ref": "refs/heads/a", "repository": "a/b"}', id="a-repository-of-another-shape"
         ),
         pytest.param("status", b'{"sha": "HEAD", "repository": {"full_name": "a/b"}}', id="no-commit"),
-        pytest.param("pull_request_review", b'{"pull_request": {"number": true}}', id="true-is-no-number"),
-        pytest.param("pull_request_review", b'{"pull_request": {"number": -1}}', id="a-negative-number"),
-        pytest.param("pull_request_review", b'{"pull_request": []}', id="a-list-for-an-object"),
+        pytest.param(
+            "pull_request_review",
+            b'{"repository": {"full_name": "a/b"}, "pull_request": {"number": true}}',
+            id="true-is-no-number",
+        ),
+        pytest.param(
+            "pull_request_review",
+            b'{"repository": {"full_name": "a/b"}, "pull_request": {"number": -1}}',
+            id="a-negative-number",
+        ),
+        pytest.param(
+            "pull_request_review",
+            b'{"repository": {"full_name": "a/b"}, "pull_request": []}',
+            id="a-list-for-an-object",
+        ),
         pytest.param("", b"{}", id="no-event"),
         pytest.param("push\n", b"{}", id="an-event-with-a-line-end"),
     ],
