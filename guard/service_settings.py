@@ -47,7 +47,9 @@ class ServiceSettings(BaseModel):
     git_url: Url = Field(
         default="", description="what the mirror is fetched from; needed unless the forge is local"
     )
-    public_url: Url = Field(default="", description="where people reach the service; statuses link to it")
+    public_url: Url = Field(
+        default="", description="where people reach the service; statuses link to its pages"
+    )
     host: str = Field(default="127.0.0.1", description="the address that the service listens on")
     port: int = Field(default=8640, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=16, description="threads that work on deliveries")

@@ -91,7 +91,7 @@ class Service:
                 refresh=self._refresh,
                 check=check,
                 tell=tell,
-                url=self.settings.public_url,
+                url=self.settings.public_url if self.settings.pages else "",
             )
 
     def receive(self, statement: bytes, signature: bytes, report: bytes | None) -> str:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from guard.service_settings import ServiceSettings, load_secrets, load_service_s
 from guard.wiring_service import open_service
 from tests.doubles.github.deliveries import Delivery as GitHubDelivery
 from tests.doubles.gitlab.deliveries import Hook
-from tests.service_world import BRANCH, CHECK, CI, SECRET, ServiceWorld, as_json, call
+from tests.service_sides import BRANCH, SECRET
+from tests.service_world import CHECK, CI, ServiceWorld, as_json, call, serving
 
 
 @pytest.fixture(params=["gitlab", "github"])
@@ -167,6 +169,23 @@ def test_without_a_webhook_secret_nothing_starts(world: ServiceWorld) -> None:
     for empty in ("", " \n "):
         with pytest.raises(SettingsError):
             open_service(world.home, {**environ, f"GUARD_{world.side.name.upper()}_WEBHOOK_SECRET": empty})
+
+
+def test_gitlabs_signed_form_and_its_replay_window(gitlab: ServiceWorld) -> None:
+    signing = "whsec_" + base64.b64encode(b"k" * 32).decode()
+    service = open_service(gitlab.home, {**gitlab.environ(), "GUARD_GITLAB_WEBHOOK_SECRET": signing})
+    body = {"object_kind": "merge_request", "object_attributes": {"iid": 1}}
+    now = datetime.now(UTC)
+    with serving(service) as url:
+        for at, status in (
+            (now, 202),
+            (now - timedelta(minutes=10), 401),
+            (now + timedelta(minutes=10), 401),
+        ):
+            sent = Hook(signing=signing).deliver("Merge Request Hook", body, at=at)
+            assert call(hook(gitlab, url), sent.body, sent.headers)[0] == status
+            assert call(hook(gitlab, url), sent.body + b" ", sent.headers)[0] == 401
+    assert len(service.inbox.deliveries()) == 1
 
 
 def test_secrets_from_files_several_of_them_and_never_shown(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ class AsksWho(BaseHTTPRequestHandler):
         moved = self.path.startswith("/moved")
         self.send_response(301 if moved else 401)
         if moved:
-            self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")
+            self.send_header("Location", f"http://{self.headers['Host']}/elsewhere")
         else:
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
         self.send_header("Content-Length", "0")

@@ -22,7 +22,8 @@ from tests.doubles.gitlab.state import Access
 from tests.gitrepo import clean_environment
 from tests.local_world import PEOPLE, REPOSITORY, TARGET, LocalWorld
 from tests.people import signer_line
-from tests.service_world import BRANCH, GitHubSide, GitLabSide, ServiceWorld, call, policy, serving
+from tests.service_sides import BRANCH, GitHubSide, GitLabSide
+from tests.service_world import ServiceWorld, call, policy, serving
 from webhook_app.pages import HEADERS, page
 from webhook_app.worker import Sweeper, Worker
 
