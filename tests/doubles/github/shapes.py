@@ -48,7 +48,7 @@ def current_user(account: Account) -> Json:
 def installation_token(token: str) -> Json:
     """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app"""
     base: Json = example("installation-token")
-    kept = {name: base[name] for name in ("permissions", "repository_selection") if name in base}
+    kept: Json = {name: base[name] for name in ("permissions", "repository_selection") if name in base}
     return {**kept, "token": token, "expires_at": "2099-01-01T00:00:00Z"}  # in truth an hour from now
 
 
