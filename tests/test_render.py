@@ -159,6 +159,9 @@ def test_a_code_span_cannot_be_left(text: str) -> None:
         pytest.param("\u202egnp.exe", "\u202e", id="right-to-left"),
         pytest.param("see https://evil.example/x", "https://", id="autolink"),
         pytest.param("line\n/close", "\n/close", id="second-line"),
+        pytest.param("fixes #12", "#12", id="issue-number"),
+        pytest.param("at www.evil.example", "www.evil", id="bare-host"),
+        pytest.param("$$x$$", "$$x", id="math"),
     ],
 )
 def test_text_from_outside_stays_text_in_markdown(text: str, never: str) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_REFERENCE = re.compile(r"([@#])(?=\w)|(?i:\b(www)(?=\.))")
+"""A mention, an issue's number, a bare host: linked by a forge even where the sign is escaped."""
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+JOINER = "\u2060"
+"""Breaks up what a forge would act on, and is not seen (U+2060, word joiner)."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -31,8 +35,9 @@ def _visible(character: str) -> str:
 def markdown(text: str, *, limit: int = 500) -> str:
     """The same, escaped so that a forge renders it as text: no link, image, HTML, mention, command or list item."""
     escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit)).translate(_HTML)
-    escaped = re.sub(r"^(\s*)(/|\d+\s*[.)])", "\\1\u2060\\2", escaped)
-    return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
+    escaped = re.sub(r"^(\s*)(/|\d+\s*[.)])", rf"\1{JOINER}\2", escaped)
+    escaped = _REFERENCE.sub(lambda found: f"{found[0]}{JOINER}", escaped)
+    return escaped.replace("://", f":{JOINER}//")
 
 
 def code(text: str, *, limit: int = 500) -> str:
