@@ -57,8 +57,18 @@ class Git(Protocol):
         ...
 
     def lineage(
-        self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str
-    ) -> LineageFacts: ...
+        self,
+        upstream: Commit,
+        target: Commit,
+        head: Commit,
+        *,
+        upstream_name: str,
+        trailers: tuple[str, ...] = ("Change-Id",),
+        details: bool = True,
+    ) -> LineageFacts:
+        """What links each commit of `target..head` to upstream. `trailers` are the keys whose values link commits;
+        without `details` it is not shown how commits differ from what they are linked to."""
+        ...
 
 
 class Forge(Protocol):

@@ -91,7 +91,16 @@ class HeldTree:
     def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
         raise NotImplementedError
 
-    def lineage(self, upstream: Commit, target: Commit, head: Commit, *, upstream_name: str) -> LineageFacts:
+    def lineage(
+        self,
+        upstream: Commit,
+        target: Commit,
+        head: Commit,
+        *,
+        upstream_name: str,
+        trailers: tuple[str, ...] = (),
+        details: bool = True,
+    ) -> LineageFacts:
         raise NotImplementedError
 
 

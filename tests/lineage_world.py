@@ -61,16 +61,22 @@ class World:
         return self.repo.rev("HEAD")
 
     def facts(
-        self, *, target: str | None = None, head: str = "release", upstream: str = "master"
+        self,
+        *,
+        target: str | None = None,
+        head: str = "release",
+        upstream: str = "master",
+        trailers: tuple[str, ...] = ("Change-Id",),
     ) -> LineageFacts:
         with GitRepo(self.repo.path) as git:
             names = [Commit(self.repo.rev(name)) for name in (upstream, target or self.base, head)]
-            return git.lineage(*names, upstream_name=upstream)
+            return git.lineage(*names, upstream_name=upstream, trailers=trailers)
 
     def judge(
         self, policy: Lineage | None = None, *, approved: Iterable[str] = ()
     ) -> tuple[CommitVerdict, ...]:
-        return judge_commits(self.facts(), policy or Lineage(), approved=frozenset(approved))
+        rules = policy or Lineage()
+        return judge_commits(self.facts(trailers=rules.trailers), rules, approved=frozenset(approved))
 
     def standings(self) -> list[str]:
         """The verdicts, oldest first, as `equivalent/trailer`."""

@@ -205,6 +205,31 @@ BROKEN = [
         id="role-of-adaptations",
     ),
     pytest.param(
+        SMALL + 'lineage = { alterations = ["release"] }\n',
+        "branches.\"release/x\".lineage.alterations[0]: there is no role 'release'",
+        id="role-of-alterations",
+    ),
+    pytest.param(
+        SMALL + 'lineage = { exemptions = [{ paths = ["tox.ini"], approval = ["release"] }] }\n',
+        "branches.\"release/x\".lineage.exemptions[0].approval[0]: there is no role 'release'",
+        id="role-of-an-exemption",
+    ),
+    pytest.param(
+        SMALL + 'lineage = { exemptions = [{ approval = ["platform"] }] }\n',
+        'branches."release/x".lineage.exemptions[0]: it exempts nothing; expected paths or markers',
+        id="exemption-of-nothing",
+    ),
+    pytest.param(
+        SMALL + 'lineage = { exemptions = [{ paths = ["tox.ini"], approval = [] }] }\n',
+        'branches."release/x".lineage.exemptions[0].approval: got an empty array',
+        id="exemption-without-approval",
+    ),
+    pytest.param(
+        SMALL + 'lineage = { trailers = ["Change Id"] }\n',
+        "branches.\"release/x\".lineage.trailers[0]: got 'Change Id'; expected a trailer's key",
+        id="trailer-with-a-space",
+    ),
+    pytest.param(
         SMALL.replace("[roles.platform]", "[roles.ops]").replace('"approvals", "incidents"', '"approvals"'),
         "approvals.roles[0]: there is no role 'platform' (which approvals.roles names by default); expected 'ops' or",
         id="role-named-by-default",

@@ -11,6 +11,7 @@ from guard.core.evidence import KINDS, All, AnyOf
 from guard.core.policy import (
     ApprovalRule,
     Branch,
+    Exemption,
     Gate,
     Incidents,
     Lineage,
@@ -27,6 +28,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[project]", Project),
     ('[branches."NAME"]', Branch),
     ('[branches."NAME".lineage]', Lineage),
+    ('[[branches."NAME".lineage.exemptions]]', Exemption),
     ("[roles.NAME]", Role),
     ("[approvals]", ApprovalRule),
     ("[incidents]", Incidents),

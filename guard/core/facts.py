@@ -132,7 +132,8 @@ class CommitFacts:
     re-creating the merge without a hand gives; `upstream` when its tree is exactly that of upstream's head, which
     it merges. `notes` hold what is worth telling (a trailer that names a commit which is not on upstream);
     `detail` shows how a merge differs from its re-creation; `unknown` says why the facts could not be read, and
-    `unknown_fix` what would help.
+    `unknown_fix` what would help. `paths` are those that a commit without proof changes, bytes outside UTF-8 as
+    surrogates; None where they were not read.
     """
 
     commit: Commit
@@ -146,6 +147,7 @@ class CommitFacts:
     is_empty: bool = False
     detail: str = ""
     unknown_fix: str = ""
+    paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

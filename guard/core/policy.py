@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = ("lineage", "approvals", "readiness", "incidents")
 
 GATE_PATTERN = r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$"
 BRANCH_PATTERN = r"^[^\s~^:?*\[\\\x00-\x1f\x7f]+$"
+TRAILER_PATTERN = r"^[A-Za-z][A-Za-z0-9-]*$"
 ROLE_PATTERN = r"^[a-z][a-z0-9-]*$"
 
 GateId = Annotated[str, StringConstraints(pattern=GATE_PATTERN, max_length=100)]
@@ -76,11 +77,51 @@ class Project(Table):
     repository: Name = Field(description="the full path on the forge, such as `gpuaas/platform`")
 
 
+TrailerKey = Annotated[str, StringConstraints(pattern=TRAILER_PATTERN, max_length=50)]
+Marker = Annotated[str, StringConstraints(min_length=3, max_length=100, strip_whitespace=True)]
+
+
+class Exemption(Table):
+    """Commits that need not be on upstream, such as those that only make sense on the release branch."""
+
+    paths: tuple[Name, ...] = Field(
+        default=(),
+        description="globs (`*` within a folder, `**` across): every path that the commit changes must fit one",
+    )
+    markers: tuple[Marker, ...] = Field(
+        default=(),
+        description="texts such as `[stable-only]`: the commit's title must contain one, letter for letter",
+    )
+    approval: tuple[RoleName, ...] = Field(
+        min_length=1, description="roles that must all have approved the head; without them it does not pass"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.paths or self.markers):
+            raise ValueError(
+                "it exempts nothing; expected paths or markers, or both, which must both hold then"
+            )
+        return self
+
+
 class Lineage(Table):
     """How strict "master first" is."""
 
     adaptations: tuple[RoleName, ...] = Field(
         default=(), description="roles whose approval lets a pick pass that a person had to resolve by hand"
+    )
+    alterations: tuple[RoleName, ...] = Field(
+        default=(),
+        description="roles whose approval lets a pick pass that was changed although it picks cleanly; nobody's does,"
+        " unless named here",
+    )
+    trailers: tuple[TrailerKey, ...] = Field(
+        default=("Change-Id",),
+        description="trailers whose value is the same on a change and its picks; they link, and prove nothing",
+    )
+    exemptions: tuple[Exemption, ...] = Field(
+        default=(), description="tables of commits that need not be on upstream, and whose approval they need"
     )
 
 

@@ -16,6 +16,7 @@ from guard.core.policy import (
     BRANCH_PATTERN,
     GATE_PATTERN,
     ROLE_PATTERN,
+    TRAILER_PATTERN,
     ApprovalRule,
     Branch,
     Gate,
@@ -49,6 +50,7 @@ PATTERNS: dict[str, str] = {
     GATE_PATTERN: "lower-case words joined by dots, such as 'security.vulnerabilities'",
     BRANCH_PATTERN: "a branch name such as 'release/platform-control'",
     ROLE_PATTERN: "a lower-case word such as 'platform'",
+    TRAILER_PATTERN: "a trailer's key such as 'Change-Id'",
     PATH_PATTERN: "a path from the root of the repository, without a slash in front",
 }
 

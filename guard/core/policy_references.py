@@ -68,12 +68,20 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
         default = Incidents.model_fields["close"].default
         yield from _names(_table(data, "incidents").get("close", default), ("incidents", "close"))
     for name, branch in _branches(data):
-        adaptations = _table(branch, "lineage").get("adaptations")
-        yield from _names(adaptations, ("branches", name, "lineage", "adaptations"))
+        yield from _lineage_roles(_table(branch, "lineage"), ("branches", name, "lineage"))
     for path, leaf in _leaves(data):
         role = leaf.get("role")
         if leaf.get("kind") in ("signoff", "adrs") and isinstance(role, str):
             yield (*path, "role"), role.strip()
+
+
+def _lineage_roles(lineage: Data, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    for key in ("adaptations", "alterations"):
+        yield from _names(lineage.get(key), (*path, key))
+    exemptions = lineage.get("exemptions")
+    for index, exemption in enumerate(exemptions if isinstance(exemptions, list) else ()):
+        if isinstance(exemption, dict):
+            yield from _names(exemption.get("approval"), (*path, "exemptions", index, "approval"))
 
 
 def _names(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -10,7 +10,7 @@ from guard.core.errors import GuardError, PolicyError, UsageError
 from guard.core.evidence import Leaf, Reading, leaves
 from guard.core.facts import Approval, ApprovalFacts, CandidateFacts, Facts, Incident, LineageFacts, Proposal
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import Branch, Policy
+from guard.core.policy import Branch, Lineage, Policy
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.ports import Clock, Forge, Git
 
@@ -185,7 +185,7 @@ def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> 
     members = _members(usable, sources.forge) if usable and (people or "incidents" in asked) else {}
     return Facts(
         candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
-        lineage=_lineage(question, sources) if "lineage" in asked else NOT_ASKED,
+        lineage=_lineage(question, table, sources) if "lineage" in asked else NOT_ASKED,
         approvals=_approvals(question.candidate, proposals, sources) if people else NOT_ASKED,
         incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
         members=members,
@@ -196,8 +196,11 @@ def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> 
 
 
 def _adaptable(table: Branch | Unknown) -> bool:
-    """Whether an approval could let an adapted pick pass, so that approvals matter to lineage too."""
-    return isinstance(table, Branch) and bool(table.lineage.adaptations)
+    """Whether an approval could let a commit pass, so that approvals matter to lineage too."""
+    if not isinstance(table, Branch):
+        return False
+    rules = table.lineage
+    return bool(rules.adaptations or rules.alterations or rules.exemptions)
 
 
 def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
@@ -208,11 +211,16 @@ def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
     return Known(value, "git", sources.clock.now())
 
 
-def _lineage(question: Question, sources: Sources) -> Fact[LineageFacts]:
+def _lineage(question: Question, table: Branch | Unknown, sources: Sources) -> Fact[LineageFacts]:
     candidate = question.candidate
+    rules = table.lineage if isinstance(table, Branch) else Lineage()
     try:
         facts = sources.git.lineage(
-            candidate.upstream, candidate.old, candidate.new, upstream_name=question.upstream_name
+            candidate.upstream,
+            candidate.old,
+            candidate.new,
+            upstream_name=question.upstream_name,
+            trailers=rules.trailers,
         )
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)

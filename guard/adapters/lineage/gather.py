@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _MAX_CANDIDATES = 5
 """Upstream commits with one patch-id that are tried for one commit."""
 _MAX_CLAIMS = 20
 """Upstream commits that one commit's message is followed to."""
+_MAX_PATHS = 1_000
+"""Paths of one commit that are told; an exemption by paths does not cover a commit with more."""
 _MAX_DETAILS = 50
 """Commits whose differences are shown."""
 
@@ -327,7 +330,16 @@ def _facts(work: _Work, commit: Commit, upstream_name: str) -> CommitFacts:
         is_empty=work.book.base(commit) == known.tree,
         detail=work.details.get((commit, None), ""),
         unknown_fix=unknown_fix,
+        paths=_paths(work, commit),
     )
+
+
+def _paths(work: _Work, commit: Commit) -> tuple[str, ...] | None:
+    """What a commit that nothing proves changes; an exemption may be about that."""
+    if work.is_proved(commit) or commit in work.merges:
+        return None
+    touched = work.changes.touched(work.book.change(commit))
+    return tuple(sorted(map(os.fsdecode, touched))) if len(touched) <= _MAX_PATHS else None
 
 
 def _detailed(work: _Work, commit: Commit, link: Link) -> Link:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.policy import Lineage
+from guard.core.rules.exemptions import applicable, describe
 
 CLAIMED = frozenset({"trailer", "change-id"})
 """The links that a person made; only these can be adapted or altered. The others are guesses of ours."""
@@ -198,12 +199,50 @@ class _Judge:
     def _unproven(self, facts: CommitFacts, claimed: list[Link]) -> CommitVerdict:
         altered = next((link for link in claimed if link.pick == "different"), None)
         if altered is not None:
-            why = f"picking {altered.origin[:10]} is clean, and yet gives another tree: something was changed besides"
-            return self._blocks(
-                facts, Standing.ALTERED, why, fix=self._pick_again(facts, altered), link=altered
-            )
+            return self._altered(facts, altered)
         conflict = next((link for link in claimed if link.pick == "conflict"), None)
-        return self._adapted(facts, conflict) if conflict is not None else self._missing(facts)
+        if conflict is not None:
+            return self._adapted(facts, conflict)
+        return self._exempt(facts) or self._missing(facts)
+
+    def _altered(self, facts: CommitFacts, link: Link) -> CommitVerdict:
+        why = (
+            f"picking {link.origin[:10]} is clean, and yet gives another tree: something was changed besides"
+        )
+        if not self.policy.alterations:
+            return self._blocks(facts, Standing.ALTERED, why, fix=self._pick_again(facts, link), link=link)
+        return self._with_approval(facts, Standing.ALTERED, why, self.policy.alterations, link=link)
+
+    def _exempt(self, facts: CommitFacts) -> CommitVerdict | None:
+        """What the policy's exemptions come to; None where none covers the commit."""
+        found = applicable(facts, self.policy.exemptions)
+        if not found:
+            return None
+        approved = next((one for one in found if self.approved.issuperset(one.approval)), None)
+        one = approved or found[0]
+        why = f"is not on {self.upstream}; the policy exempts {describe(one)}"
+        if approved is not None:
+            why += f"; approved by {', '.join(one.approval)}"
+            return self._passes(facts, Standing.EXEMPT, why, "exemption")
+        return self._with_approval(facts, Standing.MISSING, why, one.approval)
+
+    def _with_approval(
+        self,
+        facts: CommitFacts,
+        standing: Standing,
+        why: str,
+        roles: tuple[str, ...],
+        link: Link | None = None,
+    ) -> CommitVerdict:
+        """Pass with the approval of all of these roles; until then it waits."""
+        waiting = [role for role in roles if role not in self.approved]
+        if waiting or not roles:
+            why += f"; it waits for the approval of {', '.join(waiting)}"
+            fix = f"have it approved by: {', '.join(waiting)}"
+            return self._blocks(facts, standing, why, fix=fix, link=link, outcome=Outcome.PENDING)
+        why += f"; approved by {', '.join(roles)}"
+        via, origin, detail = (link.via, link.origin, link.detail) if link else ("exemption", None, "")
+        return self._passes(facts, standing, why, via, origin, detail=detail)
 
     def _pick_again(self, facts: CommitFacts, link: Link) -> str:
         return (
@@ -221,13 +260,7 @@ class _Judge:
                 "approve hand-made picks: lineage.adaptations in guard.toml"
             )
             return self._blocks(facts, Standing.ADAPTED, why, fix=fix, link=link)
-        waiting = [role for role in roles if role not in self.approved]
-        if waiting:
-            fix = f"have it approved by: {', '.join(waiting)}"
-            why += f"; it waits for the approval of {', '.join(waiting)}"
-            return self._blocks(facts, Standing.ADAPTED, why, fix=fix, link=link, outcome=Outcome.PENDING)
-        why += f"; approved by {', '.join(roles)}"
-        return self._passes(facts, Standing.ADAPTED, why, link.via, link.origin, detail=link.detail)
+        return self._with_approval(facts, Standing.ADAPTED, why, roles, link=link)
 
     def _missing(self, facts: CommitFacts) -> CommitVerdict:
         short = facts.commit[:10]
