@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-long check format lint types layers schemas lock clean
+.PHONY: demo test test-long check format lint types layers schemas contracts lock clean
 .DEFAULT_GOAL := test
 
 $(STAMP): locks/dev.txt pyproject.toml
@@ -36,6 +36,12 @@ layers: $(STAMP)
 
 schemas: $(STAMP)  ## regenerate docs/schemas and the policy reference
 	$(BIN)/python -m guard.cli.schemas docs
+
+contracts: $(STAMP)  ## fetch GitHub's description and example webhooks anew; needs npm
+	@dir=$$(mktemp -d) && (cd $$dir && npm pack --silent @octokit/openapi@23.0.2 @octokit/webhooks-examples@7.6.1 >/dev/null && \
+	  mkdir o w && tar xzf octokit-openapi-*.tgz -C o && tar xzf octokit-webhooks-examples-*.tgz -C w) && \
+	$(BIN)/python -m tools.trim_github_contract $$dir/o/package/generated/api.github.com.json && \
+	$(BIN)/python -m tools.sample_github_webhooks $$dir/w/package/api.github.com/index.json && rm -rf $$dir
 
 lock:  ## resolve the newest versions anew; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
