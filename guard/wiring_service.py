@@ -21,6 +21,7 @@ from guard.settings import ServerHome, load_home
 
 if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
+    from guard.adapters.lineage_facts import KeptFacts
     from guard.adapters.mirror import Mirror
     from guard.adapters.told import ToldMemory
 
@@ -62,6 +63,7 @@ class Service:
     memory: ToldMemory
     mirror: Mirror | None
     clock: Clock
+    facts: KeptFacts | None = None
 
     @property
     def repository(self) -> str:
@@ -77,7 +79,7 @@ class Service:
         records = wiring.local_forge(self.home, self.ledger)
         speaking = FORGES[self.settings.forge](self)
         forge: Forge = records if speaking is None else speaking
-        with GitRepo(self.home.settings.git_dir) as git:
+        with GitRepo(self.home.settings.git_dir, memory=self.facts) as git:
             reader = wiring.evidence_reader(git, records, self.clock)
             yield Office(
                 repository=self.repository,
@@ -147,6 +149,7 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
     """The service of a server side's folder. Raises SettingsError for whatever is missing, LedgerError."""
     from guard.adapters.database import open_database
     from guard.adapters.inbox import DeliveryInbox
+    from guard.adapters.lineage_facts import KeptFacts
     from guard.adapters.told import ToldMemory
 
     home = load_home(folder)
@@ -164,6 +167,7 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
         memory=ToldMemory(engine, repository=name),
         mirror=_mirror(home, settings, secrets),
         clock=wiring.system_clock(),
+        facts=KeptFacts(engine),
     )
 
 

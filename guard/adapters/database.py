@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from guard.core.errors import LedgerError
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision under `migrations/versions`; a file that is there already is opened without Alembic."""
 
 PATIENCE = timedelta(seconds=30)

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from guard.adapters.git_pack import framed, write_pack
@@ -122,6 +123,12 @@ def run(
     if done.returncode not in accept:
         raise git_failed(_verb(arguments), done.stderr)
     return done
+
+
+@cache
+def git_version() -> str:
+    """What git calls itself, asked once: `git version 2.39.5`. Raises GitError."""
+    return run(("--version",), cwd=Path("/")).stdout.decode("utf-8", "replace").strip()
 
 
 def git_failed(verb: str, stderr: bytes) -> GitError:

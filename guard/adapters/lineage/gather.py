@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import islice
 
 from guard.adapters.git_objects import Objects
-from guard.adapters.git_process import Scratch
+from guard.adapters.git_process import Scratch, git_version
 from guard.adapters.lineage.aside import Aside
 from guard.adapters.lineage.changes import Changes
 from guard.adapters.lineage.history import Book, History, read_history
 from guard.adapters.lineage.links import Claimed
-from guard.adapters.lineage.memory import Forgetful, Memory
+from guard.adapters.lineage.memory import Forgetful, Memory, Names, Remembered, read, written
 from guard.adapters.lineage.merges import single_base
 from guard.adapters.lineage.patches import bounded, compare_patches, patch_ids, tree_diffs
 from guard.adapters.lineage.replay import Outcome, Pick, Replay
@@ -82,22 +83,43 @@ def gather_lineage(
     scratch: Scratch, objects: Objects, asked: Asked, *, memory: Memory | None = None
 ) -> LineageFacts:
     """Everything that "master first" judges. Raises GitError when git cannot answer or history is missing."""
+    if memory is None or scratch.shallow:
+        # How far a shallow history reaches is no part of any object's name, so nothing is remembered about it.
+        return _gather(scratch, objects, asked, Forgetful())[0]
+    kept = Remembered(memory, git=git_version())
+    key = json.dumps(astuple(asked))
+    found = kept.recall("range", [key]).get(key)
+    known = read(found) if found is not None else None
+    if known is not None and objects.kinds(known[1]) == known[1]:
+        return known[0]
+    facts, names = _gather(scratch, objects, asked, kept)
+    if names is not None:
+        kept.keep("range", {key: written(facts, names)})
+    return facts
+
+
+def _gather(
+    scratch: Scratch, objects: Objects, asked: Asked, memory: Memory
+) -> tuple[LineageFacts, Names | None]:
+    """The facts, and the names on which they rest that may come to stand for something else; None where more than
+    these may change."""
     upstream, target, head = asked.upstream, asked.target, asked.head
     history = read_history(scratch, upstream, target, head)
     if not history.new:
         at_once = head in history.parents
         unlisted = len(history.proposal)
-        return LineageFacts(
+        facts = LineageFacts(
             upstream, target, head, asked.upstream_name, (), head_on_upstream=at_once, unlisted=unlisted
         )
-    work = _begin(scratch, objects, history, asked=asked, memory=memory or Forgetful())
+        return facts, {}
+    work = _begin(scratch, objects, history, asked=asked, memory=memory)
     _link_by_claims_and_place(work)
     _link_by_patch_id(work)
     _link_by_squash(work)
     if asked.details:
         _describe(work)
     commits = tuple(_facts(work, commit, asked.upstream_name) for commit in history.proposal)
-    return LineageFacts(upstream, target, head, asked.upstream_name, commits)
+    return LineageFacts(upstream, target, head, asked.upstream_name, commits), work.claimed.unsettled
 
 
 def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked, memory: Memory) -> _Work:

@@ -21,10 +21,12 @@ _MAX_NAMED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a hexadecimal name in a message stands for: `commit`, or None and why not (`missing`, `ambiguous` ...)."""
+    """What a hexadecimal name in a message stands for: `commit`, or None and why not (`missing`, `ambiguous` ...);
+    `full` is the whole name of what it is, or the name again."""
 
     commit: Commit | None
     kind: str
+    full: str = ""
 
 
 class Claimed:
@@ -79,7 +81,7 @@ class Claimed:
     def resolve(self, names: Iterable[str]) -> None:
         new = {name for name in names if name not in self._named}
         for name, (full, kind) in self._objects.kinds(sorted(new)).items():
-            self._named[name] = Named(Commit(full) if kind == "commit" else None, kind)
+            self._named[name] = Named(Commit(full) if kind == "commit" else None, kind, full)
 
     def named(self, name: str) -> Named:
         return self._named.get(name, Named(None, "missing"))
@@ -95,6 +97,18 @@ class Claimed:
             and commit in self._placed
             and commit not in self._not_upstream
         )
+
+    @property
+    def unsettled(self) -> dict[str, tuple[str, str]] | None:
+        """The names that another fetch may give another meaning: short ones, and those that nothing has yet. None
+        where a history with holes was met, which may be filled."""
+        if self._unreadable:
+            return None
+        return {
+            name: (named.commit or named.full, named.kind)
+            for name, named in self._named.items()
+            if named.kind != "commit" or named.commit != name
+        }
 
     def is_unreadable(self, commit: Commit) -> bool:
         return commit in self._unreadable
