@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -422,6 +423,20 @@ def test_a_full_disk_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
         ledger._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1")
     )
     assert code_of(lambda: ledger.append("note", {"pad": "x" * 100_000}, at=NOW)) == "ledger.disk-full"
+    assert open_at(tmp_path).verify() == 5
+
+
+def test_a_disk_full_to_the_last_block_is_said_so(tmp_path: Path) -> None:
+    filled(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (0, hard)
+    )  # Python ignores the signal, so that writing just fails
+    try:
+        said = code_of(lambda: open_at(tmp_path).append("note", {"pad": "x" * 100_000}, at=NOW))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert said == "ledger.disk-error"
     assert open_at(tmp_path).verify() == 5
 
 

@@ -30,6 +30,8 @@ _SAID: tuple[tuple[str, str, str, str], ...] = (
     ("SQLITE_BUSY", "ledger.locked", "another process holds it", "try again; or find who has it open"),
     ("SQLITE_LOCKED", "ledger.locked", "another process holds it", "try again; or find who has it open"),
     ("SQLITE_FULL", "ledger.disk-full", "the disk is full", "free some space on the server side's disk"),
+    # A file system that is full to the last block fails SQLite's shared memory before any write could say so.
+    ("SQLITE_IOERR", "ledger.disk-error", "the disk is full or fails", "free some space there, or look at the disk"),
     ("SQLITE_READONLY", "ledger.read-only", "it cannot be written", "mend its permissions and its folder's"),
     ("SQLITE_CANTOPEN", "ledger.cannot-open", "it cannot be opened", "check the path and its permissions"),
     ("SQLITE_NOTADB", "ledger.not-a-database", "the file is no database", "restore the file from a backup"),

@@ -115,7 +115,10 @@ def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPol
     except GuardError as error:
         why = f"{where} cannot be read: {error.message}"
     if sources.bootstrap is None:
-        fix = f"guard init writes one; it counts once it stands on {branch}, or give the operator's with --policy"
+        fix = (
+            f"guard init writes one; it counts once it stands on {branch}. Until then the operator's does:"
+            " guard install --server BARE.git --policy FILE (guard check takes it as --policy FILE too)"
+        )
         return Unknown(why, fix=fix, who=("release-owner", "operator"))
     text, name = sources.bootstrap
     source = f"{name} (bootstrap policy, because {why})"

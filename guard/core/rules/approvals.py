@@ -124,7 +124,7 @@ def _unknown_authorship(rule: ApprovalRule, facts: ApprovalFacts) -> tuple[Findi
             f"it is not known who is the {kind} of this change, so nobody can be told not to approve it",
             fix="open the proposal with: guard propose"
             if kind == "proposer"
-            else "check the repository: guard doctor",
+            else "check the repository: git fsck",
             who=("author",) if kind == "proposer" else ("operator",),
             outcome=Outcome.ERROR,
         )
