@@ -82,7 +82,7 @@ guard_judge() { # ARGUMENTS: what Python says of standard input; exits when that
   guard_told=$guard_dir/guard-judged.$guard_hook
   if [ -z "$guard_configured" ] && [ -s "$guard_told" ]; then
     guard_slurp "$guard_told" 2>/dev/null
-    : >"$guard_told"
+    printf '' 2>/dev/null >"$guard_told" || : # not `:`, whose failure would end the shell
     case $guard_text in
       "$PPID ${1-}") return 0 ;;
       "$PPID ${1-} "*) exit "${guard_text##* }" ;;

@@ -4,7 +4,12 @@ guard_find_chained
 guard_locate
 guard_load "$guard_home/protected"
 [ -n "$guard_patterns" ] || guard_run_chained "$@"
-guard_sieve() { guard_words=2 guard_sifted=${guard_patterns%"$guard_nl"*}; }
+guard_sieve() { # the patterns as expressions: what a star stands for at their beginning is left out
+  guard_words=2 guard_sifted=
+  for guard_each in ${guard_patterns%"$guard_nl"*}; do
+    guard_sifted=${guard_sifted:+$guard_sifted$guard_nl}${guard_each#'refs/*'}
+  done
+}
 guard_take
 guard_hits=
 for guard_each in $guard_lines; do
@@ -22,8 +27,14 @@ guard_parent
 case $guard_argv${GIT_CONFIG_PARAMETERS-}${GIT_CONFIG_COUNT+mirror} in
   *[mM][iI][rR][rR][oO][rR]* | *--m*) guard_mirror=mirror ;;
   git*push* | /usr/bin/git*push* | /usr/local/bin/git*push* | /usr/lib/git-core/git*push*)
-    guard_slurp "$guard_common/config" 2>/dev/null
-    case $guard_text in *[mM][iI][rR][rR][oO][rR]*) guard_mirror=mirror ;; esac
+    # Reading the configuration byte by byte takes as long as a process: once after each change is enough.
+    if [ ! -e "$guard_home/no-mirrors" ] || [ "$guard_common/config" -nt "$guard_home/no-mirrors" ]; then
+      guard_slurp "$guard_common/config" 2>/dev/null
+      case $guard_text in
+        *[mM][iI][rR][rR][oO][rR]*) guard_mirror=mirror ;;
+        *) printf '' 2>/dev/null >"$guard_home/no-mirrors" || : ;;
+      esac
+    fi
     ;;
   *) guard_mirror=mirror ;; # another tool runs this hook, and its parents have to be looked at
 esac

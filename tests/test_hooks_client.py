@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitrepo import Repo, clean_environment
-from tests.hook_world import BRANCH, DOCUMENT, NAME, REF, World, build, guard, guarded, policy
+from tests.hook_world import BRANCH, DOCUMENT, NAME, NO_HOOKS, REF, World, build, guard, guarded, policy
 
 ZERO = "0" * 40
 
@@ -69,7 +69,7 @@ def test_a_push(calm: World, arguments: list[str], code: str | None) -> None:
 
 
 def test_a_push_of_all_branches_or_from_configuration(calm: World) -> None:
-    calm.dev.git("-c", "core.hooksPath=/dev/null", "branch", "-q", "-f", BRANCH, "master")
+    calm.dev.git(*NO_HOOKS, "branch", "-q", "-f", BRANCH, "master")
     try:
         for arguments in (["--all", "origin"], ["-c", "remote.origin.push=refs/heads/*:refs/heads/*"]):
             words = [*arguments, "push"] if arguments[0] == "-c" else ["push", *arguments]
@@ -77,7 +77,7 @@ def test_a_push_of_all_branches_or_from_configuration(calm: World) -> None:
             assert done.returncode == 1, done.stderr
             assert b"refs.protected" in done.stderr
     finally:
-        calm.dev.git("-c", "core.hooksPath=/dev/null", "branch", "-q", "-D", BRANCH)
+        calm.dev.git(*NO_HOOKS, "branch", "-q", "-D", BRANCH)
     assert calm.head() == calm.old
 
 
@@ -288,10 +288,11 @@ class TestABrokenInstallation:
 
     def test_its_python_is_gone(self, world: World) -> None:
         for hook in ("pre-push", "pre-commit"):
-            file = world.dev.path / ".git/hooks" / hook
-            text = file.read_text()
-            line = next(x for x in text.splitlines() if x.startswith("guard_python="))
-            file.write_text(text.replace(line, "guard_python=/nowhere/python"))
+            for folder in ("hooks", "guard/hooks"):
+                file = world.dev.path / ".git" / folder / hook
+                text = file.read_text()
+                line = next(x for x in text.splitlines() if x.startswith("guard_python="))
+                file.write_text(text.replace(line, "guard_python=/nowhere/python"))
         self.broken(world, "hooks.broken")
 
     def test_its_compiled_policy_is_gone(self, world: World) -> None:

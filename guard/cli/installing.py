@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from guard.adapters import hookfiles
-from guard.adapters.gitdir import GitDir
+from guard.adapters.gitdir import GitDir, git_version
+from guard.core.diagnosis import Diagnosis
 from guard.core.errors import GuardError
+from guard.journeys.doctor import examine, mend
 from guard.journeys.install import (
     HookFiles,
     client_faults,
@@ -37,6 +39,15 @@ def uninstall_clone(path: Path) -> list[str]:
 def clone_faults(path: Path) -> list[str]:
     """What is wrong with a clone's hooks; [] when they are in place and current."""
     return client_faults(GitDir(path), client_files())
+
+
+def examine_clone(path: Path, sections: tuple[str, ...]) -> list[Diagnosis]:
+    """What `guard doctor` finds in a clone."""
+    return examine(GitDir(path), client_files(), git=git_version(), sections=sections)
+
+
+def mend_clone(path: Path) -> list[str]:
+    return mend(GitDir(path), client_files())
 
 
 def refresh_clone(path: Path, *, new: bool) -> None:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Install the hooks in a clone, or on a server's bare repository.",
     ),
     "uninstall": ("guard.cli.install:uninstall", "Take the hooks away and put back what stood there."),
+    "doctor": ("guard.cli.doctor:doctor", "Check a clone's hooks, and say how to mend what is wrong."),
     "hook": (
         "guard.cli.hook:hook",
         "",

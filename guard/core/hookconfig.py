@@ -145,22 +145,22 @@ def patterns(refs: Iterable[str], *, own: bool = False) -> tuple[str, ...]:
 
 
 def _around(ref: str) -> list[str]:
+    """Few and short, because a shell reads them byte by byte before every push: whatever ends in the branch's name
+    goes to Python, also the names that turn out to be only longer."""
     short = ref.removeprefix("refs/heads/")
     parts = short.split("/")
     above = ["/".join(parts[:count]) for count in range(1, len(parts))]
-    near = [
-        ref,
-        f"refs/tags/{short}",
-        f"refs/{short}",
-        *(f"{rule}{ref}" for rule in ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")),
-        *(f"refs/heads/{name}" for name in above),
+    return [
+        f"refs/*{_any_case(short)}",
+        f"{_any_case(ref)}/*",
+        *(_any_case(f"refs/heads/{name}") for name in above),
     ]
-    return [*map(_any_case, near), f"{_any_case(ref)}/*"]
 
 
 def _any_case(ref: str) -> str:
     """A pattern for the ref in any case; `refs/` itself git knows in one case only."""
-    rest = ref.removeprefix("refs/")
-    return "refs/" + "".join(
+    kept = "refs/" if ref.startswith("refs/") else ""
+    rest = ref.removeprefix(kept)
+    return kept + "".join(
         f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else literal(c) for c in rest
     )

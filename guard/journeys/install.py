@@ -275,13 +275,12 @@ def uninstall_client(repo: Repository, files: HookFiles) -> list[str]:
 def client_faults(repo: Repository, files: HookFiles) -> list[str]:
     """What is wrong with this clone's installation; [] when it is in place and current. No network."""
     file = repo.common_dir / "guard" / "hooks.json"
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-        remote, compiled = str(table["remote"]), dict(table["branches"])
-    except FileNotFoundError:
+    if not file.exists():
         return ["the guard's hooks are not installed in this clone"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return [f"{file} cannot be used: {error}"]
+    table = read_compiled(repo.common_dir / "guard")
+    remote, compiled = table.get("remote"), table.get("branches")
+    if not isinstance(remote, str) or not isinstance(compiled, dict):
+        return [f"{file} cannot be used"]
     found = [files.fault(folder, hook) for folder in repo.hook_folders() for hook in files.hooks]
     faults = [fault for fault in found if fault]
     protected, _ = compile_client(repo, remote)
@@ -329,7 +328,7 @@ def _write_text(folder: Path, name: str, text: str) -> None:
 def forget_compiled(folder: Path) -> None:
     """Remove what `write_compiled` wrote, and the folder when nothing else is in it."""
     names = ("protected", "moves", "tracked", "upstreams", "watched", "hooks.json", "hooks.lock")
-    for name in (*names, "pushes.checked", "tracking.seen"):
+    for name in (*names, "pushes.checked", "tracking.seen", "no-mirrors"):
         (folder / name).unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
