@@ -75,6 +75,12 @@ class Book:
             ids = frozenset(self._ids.findall(content))
             self._known[name] = Known(tree, parents, ids, content if _SAYS.search(content) else None)
 
+    def load_claims(self, names: Iterable[Commit]) -> None:
+        """Read these commits' messages closely, all at once. Raises GitError when one is missing."""
+        new = [name for name in dict.fromkeys(names) if name not in self._claims]
+        for name, content in zip(new, self._objects.many(new, "commit"), strict=True):
+            self._claims[name] = read_claims(parse_commit(name, content).message, self._trailers)
+
     def __getitem__(self, name: Commit) -> Known:
         if name not in self._known:
             self.load([name])
@@ -83,8 +89,11 @@ class Book:
     def claims(self, name: Commit) -> Claims:
         """What the commit's message claims."""
         if name not in self._claims:
-            content = self[name].content or self._objects.get(name, "commit")
-            self._claims[name] = read_claims(parse_commit(name, content).message, self._trailers)
+            content = self[name].content
+            if content is None:
+                self.load_claims([name])
+            else:
+                self._claims[name] = read_claims(parse_commit(name, content).message, self._trailers)
         return self._claims[name]
 
     def may_have(self, name: Commit, ids: frozenset[bytes]) -> bool:

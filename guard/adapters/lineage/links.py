@@ -50,6 +50,7 @@ class Claimed:
 
     def follow(self) -> None:
         """Read what the messages name, chains included. Raises GitError."""
+        self._book.load_claims(self._history.proposal)
         waiting = {name for commit in self._history.new for name in self._book.claims(commit).names}
         self.resolve(
             name
@@ -62,6 +63,7 @@ class Claimed:
             self.resolve(waiting)
             found = [named.commit for name in waiting if (named := self._named[name]).commit]
             self._book.load(commit for commit in found if commit not in self._upstream_side)
+            self._book.load_claims(found)
             reached.update(found)
             waiting = {name for commit in found for name in self._book.claims(commit).names}
             waiting -= self._named.keys()
@@ -73,10 +75,11 @@ class Claimed:
         """Find the upstream commits that share a Change-Id with any of these."""
         ids = {one for commit in commits for one in self._book.claims(commit).change_ids}
         asked = frozenset(one.encode() for one in ids)
-        for commit in self._history.upstream_side if ids else ():
-            if self._book.may_have(commit, asked):
-                for one in self._book.claims(commit).change_ids:
-                    self._by_change_id.setdefault(one, []).append(commit)
+        having = [commit for commit in self._history.upstream_side if self._book.may_have(commit, asked)]
+        self._book.load_claims(having)
+        for commit in having:
+            for one in self._book.claims(commit).change_ids:
+                self._by_change_id.setdefault(one, []).append(commit)
 
     def resolve(self, names: Iterable[str]) -> None:
         new = {name for name in names if name not in self._named}

@@ -49,25 +49,37 @@ class Squashes:
         yield from self._one_in_several([commit for commit in singles if commit not in found])
 
     def _several_in_one(self, singles: Sequence[Commit]) -> Iterator[tuple[Commit, Link]]:
-        tries = [(commit, parts) for commit in singles for parts in self._parts(commit)]
+        by_path: dict[bytes, list[Commit]] = {}
+        for part in self.theirs:
+            for path in self._touched(part):
+                by_path.setdefault(path, []).append(part)
+        tries = [(commit, parts) for commit in singles for parts in self._parts(commit, by_path)]
         starts = [self.book.base(commit) for commit, _ in tries]
         changes = [[(self.book.base(part), self.book.tree(part)) for part in parts] for _, parts in tries]
         for (commit, parts), outcome in zip(tries, self.replay.sequences(starts, changes), strict=True):
             if outcome.against(self.book.tree(commit)) == "same":
                 yield commit, Link("squash", parts[-1], "same", origins=parts)
 
-    def _parts(self, commit: Commit) -> Iterator[tuple[Commit, ...]]:
+    def _parts(
+        self, commit: Commit, by_path: Mapping[bytes, Sequence[Commit]]
+    ) -> Iterator[tuple[Commit, ...]]:
         """Sets of upstream commits that could make this one: those it names, else those that touch its paths."""
         named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
         if 1 < len(named) <= _MAX_NAMED:
             yield tuple(sorted(named, key=lambda part: (self.order.get(part, -1), part)))
         paths = self._touched(commit)
-        within = tuple(part for part in self.theirs if self._touched(part) and self._touched(part) <= paths)
-        fixes = tuple(part for part in within if not self.book.claims(part).reverts)
+        near = {part for path in paths for part in by_path.get(path, ())}
+        within = tuple(
+            sorted((p for p in near if self._touched(p) <= paths), key=lambda part: self.order[part])
+        )
+        fixes = tuple(part for part in within if not self._takes_back(part))
         for parts in dict.fromkeys((within, fixes)):
             together = frozenset(path for part in parts for path in self._touched(part))
             if 1 < len(parts) <= _MAX_GUESSED and together == paths and set(parts) != named:
                 yield parts
+
+    def _takes_back(self, commit: Commit) -> bool:
+        return self.book[commit].may_revert and bool(self.book.claims(commit).reverts)
 
     def _touched(self, commit: Commit) -> frozenset[bytes]:
         return self.changes.touched(self.book.change(commit))
