@@ -12,8 +12,10 @@ import pytest
 from guard.core.canonical import digest_of_bytes
 from guard.core.claims import (
     ApprovalGiven,
+    ApprovalWithdrawn,
     Claim,
     EvidenceSubmitted,
+    IncidentOpened,
     ProposalClosed,
     ProposalOpened,
     SignedOff,
@@ -260,3 +262,24 @@ def test_two_statements_about_one_proposal_are_one_too_many(world: LocalWorld) -
     ]
     update = Update(proposal_ref(TARGET, "r1"), ZERO, world.first)
     assert codes(world, *bundles, update) == ["proposal.twice"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "revoked"),
+    [
+        pytest.param(IncidentOpened("INC-1", "SEV-1", "Down"), True, id="incident"),
+        pytest.param(ApprovalWithdrawn(TARGET, HEAD), True, id="approval-withdrawn"),
+        pytest.param(ApprovalWithdrawn(TARGET, Commit("b" * 40)), False, id="approval-of-another-commit"),
+        pytest.param(ApprovalWithdrawn("release/other", HEAD), False, id="approval-for-another-branch"),
+        pytest.param(SignedOff("security.threat-model", None, ""), False, id="sign-off"),
+    ],
+)
+def test_what_ends_a_go_takes_the_permit_under_way_back(
+    world: LocalWorld, claim: Claim, *, revoked: bool
+) -> None:
+    move = {"ref": f"refs/heads/{TARGET}", "old": "c" * 40, "new": HEAD}
+    for permit in ("open", "spent"):
+        world.ledger.append("permit.issued", {"permit": permit, **move}, at=world.clock.now())
+    world.ledger.append("permit.spent", {"permit": "spent"}, at=world.clock.now(), once="permit.spent:spent")
+    world.say(ANN, claim)
+    assert [one.body["permit"] for one in world.ledger.entries("permit.revoked")] == ["open"] * revoked

@@ -14,9 +14,16 @@ from datetime import datetime
 from typing import Protocol
 
 from guard.core.allowed_signers import AllowedSigners
-from guard.core.claims import EvidenceSubmitted, ProposalClosed, ProposalOpened
+from guard.core.claims import (
+    ApprovalWithdrawn,
+    EvidenceSubmitted,
+    IncidentOpened,
+    ProposalClosed,
+    ProposalOpened,
+)
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Finding
+from guard.core.policy import LONGEST_PERMIT
 from guard.core.sshsig import verify
 from guard.core.standing import latest_proposals, received_of
 from guard.core.statements import (
@@ -30,6 +37,7 @@ from guard.core.statements import (
     proposal_ref,
     statement_fields,
 )
+from guard.journeys.reconcile import revoke
 from guard.ports import Inbox, Ledger
 
 MAX_STATEMENTS = 100
@@ -94,6 +102,8 @@ def receive(updates: Sequence[Update], counter: Counter, *, now: datetime) -> tu
     problems += _proposal_problems(proposals, checked, counter)
     if not problems:
         _record(checked, counter.ledger, now)
+        for one in checked:
+            _take_back(one.statement, counter.ledger, now)
     return tuple(problems)
 
 
@@ -152,6 +162,24 @@ def _record(checked: Iterable[Checked], ledger: Ledger, now: datetime) -> None:
                 "statement": statement_fields(one.statement), "digest": f"sha256:{one.name}", "key": one.key
             }  # fmt: skip
             ledger.append(f"statement.{one.statement.type}", body, at=now, once=once)
+
+
+def _take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
+    """Revoke the permits under way that rest on what the statement ends: a new incident ends any, a withdrawn
+    approval or a closed proposal those of its branch. One too many is the safe error: promoting decides afresh."""
+    claim = statement.claim
+    if not isinstance(claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed):
+        return
+    for entry in ledger.entries("permit.issued", newest_first=True):
+        if datetime.fromisoformat(entry.at) < now - LONGEST_PERMIT:
+            return
+        ref, permit = entry.body.get("ref"), str(entry.body.get("permit"))
+        if not isinstance(claim, IncidentOpened) and ref != f"refs/heads/{claim.target}":
+            continue
+        if isinstance(claim, ApprovalWithdrawn) and entry.body.get("new") != claim.commit:
+            continue
+        if ledger.find(f"permit.spent:{permit}") is None:
+            revoke(ledger, permit, why=f"{statement.by} stated {statement.type} since", now=now)
 
 
 def _proposal_problems(
