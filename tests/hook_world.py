@@ -44,9 +44,9 @@ members = ["bob"]
 @contextmanager
 def clean_process(**extra: str) -> Iterator[None]:
     """This very process without anything that steers git or the guard, for commands that are run inside it."""
-    before = dict(os.environ)
+    before, clean = dict(os.environ), clean_environment(**extra)
     os.environ.clear()
-    os.environ.update(clean_environment(**extra))
+    os.environ.update(clean)
     try:
         yield
     finally:

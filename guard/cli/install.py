@@ -23,10 +23,20 @@ _HOME = click.option(
     metavar="DIR",
     help="With --server: where settings, keys and ledger live [default: BARE.git/guard].",
 )
+_SCOPE = (
+    click.option(
+        "--global", "scope", flag_value="--global", help="All of your repositories (git 2.54 or newer)."
+    ),
+    click.option(
+        "--system", "scope", flag_value="--system", help="All repositories on this machine (likewise)."
+    ),
+)
 
 
 @click.command()
 @_REPO
+@_SCOPE[0]
+@_SCOPE[1]
 @click.option("--remote", default="origin", show_default=True, help="The guarded remote of the clone.")
 @_SERVER
 @_HOME
@@ -44,20 +54,24 @@ _HOME = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --server: the operator's bootstrap policy, for branches without a valid one of their own.",
 )
-def install(repo: Path, remote: str, server: Path | None, **wishes: Any) -> None:
+def install(repo: Path, scope: str | None, remote: str, server: Path | None, **wishes: Any) -> None:
     """Install the hooks that keep a protected branch from moving by anything but a promotion.
 
-    In a clone: pre-commit, pre-merge-commit and pre-push, for the branches that the remote's own guard.toml files
-    name, never the work tree's. Hooks that stand there keep running. Run it again to bring everything up to date.
+    In a clone: for the branches that the remote's own guard.toml files name, never the work tree's. Hooks that stand
+    there keep running. Run it again to bring everything up to date; guard doctor says when.
 
     \b
     guard install
     guard install --repo ~/src/platform --remote upstream
+    guard install --global
     guard install --server /srv/git/platform.git --protect release/platform-control
     """
     from guard.cli import installing
 
-    if server is None:
+    if scope is not None:
+        _only_with_server({**wishes, "server": server}, scope=scope)
+        _say(installing.install_scope(scope))
+    elif server is None:
         _only_with_server(wishes)
         _say(installing.install_clone(repo, remote=remote))
     else:
@@ -66,9 +80,11 @@ def install(repo: Path, remote: str, server: Path | None, **wishes: Any) -> None
 
 @click.command()
 @_REPO
+@_SCOPE[0]
+@_SCOPE[1]
 @_SERVER
 @_HOME
-def uninstall(repo: Path, server: Path | None, home: Path | None) -> None:
+def uninstall(repo: Path, scope: str | None, server: Path | None, home: Path | None) -> None:
     """Take the guard's hooks away and put back what stood there before.
 
     On a server, the settings, keys and ledger are kept: they are records.
@@ -79,15 +95,20 @@ def uninstall(repo: Path, server: Path | None, home: Path | None) -> None:
     """
     from guard.cli import installing
 
-    if server is None:
+    if scope is not None:
+        _only_with_server({"home": home, "server": server}, scope=scope)
+        _say(installing.uninstall_scope(scope))
+    elif server is None:
         _only_with_server({"home": home})
         _say(installing.uninstall_clone(repo))
     else:
         _say(installing.uninstall_bare(server, home=home))
 
 
-def _only_with_server(wishes: dict[str, Any]) -> None:
+def _only_with_server(wishes: dict[str, Any], *, scope: str = "") -> None:
     given = [f"--{name}" for name, value in wishes.items() if value]
+    if given and scope:
+        raise UsageError(f"{', '.join(given)}: not with {scope}", fix=f"leave out one of them: {scope}")
     if given:
         raise UsageError(
             f"{', '.join(given)}: only with --server", fix="name the bare repository: --server BARE.git"

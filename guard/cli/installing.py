@@ -8,14 +8,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from guard.adapters import hookfiles
-from guard.adapters.gitdir import GitDir, git_version
+from guard.adapters.gitdir import GitDir, git_version, set_everywhere
 from guard.core.diagnosis import Diagnosis
 from guard.core.errors import GuardError
 from guard.journeys.doctor import examine, mend
+from guard.journeys.everywhere import install_everywhere, uninstall_everywhere
 from guard.journeys.install import (
     HookFiles,
     client_faults,
@@ -39,6 +41,27 @@ def uninstall_clone(path: Path) -> list[str]:
 def clone_faults(path: Path) -> list[str]:
     """What is wrong with a clone's hooks; [] when they are in place and current."""
     return client_faults(GitDir(path), client_files())
+
+
+def install_scope(scope: str) -> list[str]:
+    """Hooks for all repositories: `scope` is --global or --system."""
+    files = _files(hookfiles.EVERYWHERE, home="")
+    return install_everywhere(
+        files, _scope_folder(scope), git=git_version(), setter=partial(set_everywhere, scope)
+    )
+
+
+def uninstall_scope(scope: str) -> list[str]:
+    files = _files(hookfiles.EVERYWHERE, home="")
+    return uninstall_everywhere(files, _scope_folder(scope), setter=partial(set_everywhere, scope))
+
+
+def _scope_folder(scope: str) -> Path:
+    """Where the hooks of all repositories stand: beside git's own configuration of the same scope."""
+    if scope == "--system":
+        return Path("/etc/release-guard/hooks")
+    config = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(config) if config else Path.home() / ".config") / "release-guard" / "hooks"
 
 
 def examine_clone(path: Path, sections: tuple[str, ...]) -> list[Diagnosis]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -61,13 +62,15 @@ def _hooks(repo: Clone, files: HookFiles, git: tuple[int, int]) -> list[Diagnosi
     if git < OLDEST_GIT:
         found.append(_fault("git.too-old", f"git is {git[0]}.{git[1]}", "install git 2.39 or newer"))
     try:
-        faults = client_faults(repo, files)
+        everywhere = git >= CONFIGURED_HOOKS and _everywhere(repo, files)
+        faults = client_faults(repo, files, folders=not everywhere)
     except GuardError as error:
         return [*found, Diagnosis("hooks", "hooks.unreadable", Level.UNKNOWN, error.message, error.fix or "")]
     found += [_fault("hooks.not-current", fault, "guard install", mended=True) for fault in faults]
     if not (repo.common_dir / "guard" / "hooks.json").exists():
         return found
-    found += _configured(repo, files, git)
+    found += [] if everywhere else _configured(repo, files, git)
+    found += _switched_off(repo, files, git)
     found += _ways_round(repo)
     found += _unverified(repo.common_dir / "guard")
     if not any(diagnosis.level is Level.FAULT for diagnosis in found):
@@ -95,6 +98,25 @@ def _configured(repo: Clone, files: HookFiles, git: tuple[int, int]) -> list[Dia
             found.append(
                 Diagnosis("hooks", "hooks.not-configured", level, fault, "guard install", mended_by_fix=True)
             )
+    return found
+
+
+def _everywhere(repo: Clone, files: HookFiles) -> bool:
+    """Whether the user's or the machine's configuration runs every hook of ours, from files that are there."""
+    wide = {name: value for scope, name, value in repo.config(r"^hook\.") if scope in {"global", "system"}}
+    for hook in files.hooks:
+        command, event = hook_settings(hook)
+        words = shlex.split(wide.get(command, ""))
+        if wide.get(event) != hook or not words or files.fault(Path(words[-1]).parent, hook):
+            return False
+    return True
+
+
+def _switched_off(repo: Clone, files: HookFiles, git: tuple[int, int]) -> list[Diagnosis]:
+    """Hooks of ours, or events that we need, that `hook.<name>.enabled` switches off."""
+    settings = {name: value for _, name, value in repo.config(r"^hook\.")}
+    level = Level.FAULT if git >= CONFIGURED_HOOKS else Level.NOTE
+    found = []
     off = [(scope, name) for scope, name, value in repo.config(r"^hook\..*\.enabled$") if _is_off(value)]
     for scope, name in off:
         if _is_about(name, files) and _is_off(settings.get(name, "")):

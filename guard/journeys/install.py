@@ -252,6 +252,8 @@ def _unconfigure_hooks(repo: Repository, files: HookFiles) -> None:
         repo.replace_config(event, None)
         repo.replace_config(command, None)
         (repo.common_dir / "guard" / "hooks" / hook).unlink(missing_ok=True)
+    for told in repo.common_dir.glob("guard-*ed*"):
+        told.unlink(missing_ok=True)
     if (folder := repo.common_dir / "guard" / "hooks").is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
@@ -272,8 +274,9 @@ def uninstall_client(repo: Repository, files: HookFiles) -> list[str]:
     return lines
 
 
-def client_faults(repo: Repository, files: HookFiles) -> list[str]:
-    """What is wrong with this clone's installation; [] when it is in place and current. No network."""
+def client_faults(repo: Repository, files: HookFiles, *, folders: bool = True) -> list[str]:
+    """What is wrong with this clone's installation; [] when it is in place and current. No network. Without
+    `folders` the hook folders are left out, where git's configuration runs the hooks of all repositories."""
     file = repo.common_dir / "guard" / "hooks.json"
     if not file.exists():
         return ["the guard's hooks are not installed in this clone"]
@@ -281,7 +284,8 @@ def client_faults(repo: Repository, files: HookFiles) -> list[str]:
     remote, compiled = table.get("remote"), table.get("branches")
     if not isinstance(remote, str) or not isinstance(compiled, dict):
         return [f"{file} cannot be used"]
-    found = [files.fault(folder, hook) for folder in repo.hook_folders() for hook in files.hooks]
+    places = repo.hook_folders() if folders else ()
+    found = [files.fault(folder, hook) for folder in places for hook in files.hooks]
     faults = [fault for fault in found if fault]
     protected, _ = compile_client(repo, remote)
     if document(protected, python="")["branches"] != compiled:
