@@ -56,8 +56,8 @@ def post_receive(home: Path) -> int:
 
 @hook.command("protect")
 def protect() -> int:
-    """For the pre-commit framework: check that the native hooks are in place, and refuse a commit on a protected
-    branch. In CI, where nobody commits, it says so and passes."""
+    """For the pre-commit framework: check that the native hooks are in place, put them back where they were and are
+    not, and refuse a commit on a protected branch. In CI, where nobody commits, it says so and passes."""
     from guard.cli import installing
 
     if os.environ.get("CI", "").lower() in {"1", "true"}:
@@ -67,9 +67,7 @@ def protect() -> int:
     for fault in faults:
         click.echo(f"hooks.not-current: {fault}", err=True)
     if faults:
-        click.echo(
-            "fix: guard install  (the native hooks are the gate; this one only looks after them)", err=True
-        )
+        click.echo(_repair(installing.installed_python(Path.cwd())), err=True)
         return 1
     return _judge_commit()
 
@@ -89,6 +87,20 @@ def refresh(*, new: bool) -> int:
         click.echo("fix: guard install", err=True)
         return error.exit_status
     return 0
+
+
+def _repair(python: str) -> str:
+    """Let the guard that was installed here put its hooks in place again; what came of it. What git ran without them
+    is refused all the same, so that it is judged when it is tried again."""
+    advice = "fix: guard install  (the native hooks are the gate; this one only looks after them)"
+    if not python:
+        return advice  # never installed here: that is for the user to decide
+    command = [python, "-I", "-m", "guard.cli.main", "doctor", "--section", "hooks", "--fix"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    except (OSError, subprocess.TimeoutExpired):
+        return advice
+    return "hooks.repaired: they are in place again; try once more" if done.returncode == 0 else advice
 
 
 def _judge_commit() -> int:

@@ -16,6 +16,7 @@ from guard.adapters import hookfiles
 from guard.adapters.gitdir import GitDir, git_version, set_everywhere
 from guard.core.diagnosis import Diagnosis
 from guard.core.errors import GuardError
+from guard.journeys.compiled import read_compiled
 from guard.journeys.doctor import examine, mend
 from guard.journeys.everywhere import install_everywhere, uninstall_everywhere
 from guard.journeys.install import (
@@ -81,6 +82,12 @@ def refresh_clone(path: Path, *, new: bool) -> None:
         return
     with one_compiler(repo.common_dir / "guard"):
         refresh_client(repo, client_files())
+
+
+def installed_python(path: Path) -> str:
+    """The Python that the hooks of this clone were installed with; "" where none were, or it is gone."""
+    python = read_compiled(GitDir(path).common_dir / "guard").get("python")
+    return python if isinstance(python, str) and os.access(python, os.X_OK) else ""
 
 
 def install_bare(path: Path, *, home: Path | None, **wishes: Any) -> list[str]:

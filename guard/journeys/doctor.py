@@ -10,15 +10,14 @@ from typing import Protocol
 
 from guard.core.diagnosis import Diagnosis, Level
 from guard.core.errors import GuardError
+from guard.journeys.compiled import compiled_branches, read_compiled
 from guard.journeys.install import (
     HookFiles,
     Repository,
     client_faults,
-    compiled_branches,
     hook_command,
     hook_settings,
     install_client,
-    read_compiled,
     read_policies,
 )
 

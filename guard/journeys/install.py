@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import tomllib
@@ -17,6 +16,13 @@ from guard.core.hookconfig import Found, Protection, document, lists, patterns, 
 from guard.core.permit import PermitError, parse_jwks
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
+from guard.journeys.compiled import (
+    compiled_branches,
+    forget_compiled,
+    read_compiled,
+    write_compiled,
+    write_text,
+)
 
 POLICY_PATH = "guard.toml"
 _BRANCH = re.compile(r"(?!refs/|-)[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}")
@@ -208,7 +214,7 @@ def _note_heads(repo: Repository, refs: Iterable[str]) -> None:
     can be a push that was not checked."""
     heads = repo.refs("refs/remotes/")
     lines = [json.dumps({"ref": ref, "value": heads.get(ref, "")}) for ref in refs]
-    _write_text(repo.common_dir / "guard", "tracking.seen", "".join(f"{line}\n" for line in lines))
+    write_text(repo.common_dir / "guard", "tracking.seen", "".join(f"{line}\n" for line in lines))
 
 
 def refresh_client(repo: Repository, files: HookFiles) -> bool:
@@ -291,51 +297,6 @@ def client_faults(repo: Repository, files: HookFiles, *, folders: bool = True) -
     if document(protected, python="")["branches"] != compiled:
         faults.append(f"the compiled policy is not that of {remote}'s branches any more")
     return faults
-
-
-def compiled_branches(folder: Path, remote: str = "") -> tuple[str, ...]:
-    """The branches that were protected so far for this remote; () where nothing was compiled, or for another."""
-    table = read_compiled(folder)
-    named = table.get("branches") if table.get("remote") == remote else None
-    return tuple(str(ref).removeprefix("refs/heads/") for ref in named) if isinstance(named, dict) else ()
-
-
-def read_compiled(folder: Path) -> dict[str, object]:
-    """What was compiled last; {} where that is nothing, or makes no sense."""
-    try:
-        table = json.loads((folder / "hooks.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return table if isinstance(table, dict) else {}
-
-
-def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[str, tuple[str, ...]]) -> None:
-    """Write `hooks.json` and the fronts' lists of patterns, each whole or not at all. Raises GuardError."""
-    texts = {"hooks.json": json.dumps(content, indent=2) + "\n"}
-    texts |= {name: "".join(f"{pattern}\n" for pattern in lines) for name, lines in lists.items()}
-    for name, text in texts.items():
-        _write_text(folder, name, text)
-
-
-def _write_text(folder: Path, name: str, text: str) -> None:
-    beside = folder / f".{name}.{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(text.encode("utf-8", "surrogateescape"))
-        beside.replace(folder / name)
-    except OSError as error:
-        raise GuardError(
-            f"the compiled policy could not be written: {error}", fix="mend the folder's permissions"
-        ) from None
-
-
-def forget_compiled(folder: Path) -> None:
-    """Remove what `write_compiled` wrote, and the folder when nothing else is in it."""
-    names = ("protected", "moves", "tracked", "upstreams", "watched", "hooks.json", "hooks.lock")
-    for name in (*names, "pushes.checked", "tracking.seen", "no-mirrors"):
-        (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def _published_keys(repo: Repository, remote: str) -> tuple[list[Mapping[str, object]], list[str]]:

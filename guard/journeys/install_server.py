@@ -12,15 +12,8 @@ from guard.core.errors import GuardError, PolicyError, SettingsError, UsageError
 from guard.core.hookconfig import Protection, document, patterns
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
-from guard.journeys.install import (
-    JWKS_REF,
-    HookFiles,
-    Repository,
-    compiled_branches,
-    forget_compiled,
-    read_policies,
-    write_compiled,
-)
+from guard.journeys.compiled import compiled_branches, forget_compiled, write_compiled
+from guard.journeys.install import JWKS_REF, HookFiles, Repository, read_policies
 
 
 class Bare(Repository, Protocol):
