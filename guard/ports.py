@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +44,10 @@ class Git(Protocol):
         """Whether `ancestor` is `commit` or one of its ancestors."""
         ...
 
+    def merge_base(self, one: Commit, other: Commit) -> Commit | None:
+        """The newest commit that both have; None where they have nothing in common."""
+        ...
+
     def read(self, commit: Commit, path: str) -> bytes | None:
         """The bytes of the regular file at `path` in the commit's tree; None where there is no regular file."""
         ...
@@ -52,8 +56,11 @@ class Git(Protocol):
         """The paths of all regular files below `folder`, sorted; () where there is no such folder."""
         ...
 
-    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
-        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`."""
+    def authorship(
+        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
+    ) -> Mapping[str, frozenset[str]]:
+        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`, and the authors
+        of what these commits were picked from: `origins`, and what their messages name."""
         ...
 
     def lineage(

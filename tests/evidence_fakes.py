@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -77,6 +77,9 @@ class HeldTree:
     def tree_of(self, commit: Commit) -> str:
         raise NotImplementedError
 
+    def merge_base(self, one: Commit, other: Commit) -> Commit | None:
+        raise NotImplementedError
+
     def descends(self, commit: Commit, ancestor: Commit) -> bool:
         raise NotImplementedError
 
@@ -88,7 +91,9 @@ class HeldTree:
         assert commit == UPSTREAM, "evidence in the tree counts as it stands on upstream"
         return tuple(sorted(path for path in self.files if path.startswith(f"{folder.rstrip('/')}/")))
 
-    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
+    def authorship(
+        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
+    ) -> Mapping[str, frozenset[str]]:
         raise NotImplementedError
 
     def lineage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Ob
 from guard.adapters.git_process import Scratch, find_place, run
 from guard.adapters.lineage.gather import Asked, gather_lineage
 from guard.adapters.lineage.memory import Memory
+from guard.adapters.lineage.messages import read_claims
 from guard.core.errors import GitError
 from guard.core.facts import LineageFacts
 from guard.core.model import Commit
@@ -142,6 +143,14 @@ class GitRepo:
             self.demand_complete(self.range(ancestor, commit))
         return False
 
+    def merge_base(self, one: Commit, other: Commit) -> Commit | None:
+        """A best common ancestor; None where there is none. Raises GitError where a shallow history hides it."""
+        _demand_names(one, other)
+        found = self._scratch.run("merge-base", one, other, accept=(0, 1)).decode("ascii").split()
+        if not found and self._scratch.shallow:
+            self.demand_complete(map(Commit, self._scratch.shallow))
+        return Commit(found[0]) if found else None
+
     def range(self, target: Commit, head: Commit) -> tuple[Commit, ...]:
         """The commits of `target..head`, parents before children."""
         _demand_names(target, head)
@@ -188,17 +197,30 @@ class GitRepo:
             found = next((entry for entry in self._objects.tree(found.name) if entry.path == part), None)
         return found
 
-    def authorship(self, target: Commit, head: Commit) -> Mapping[str, frozenset[str]]:
-        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`."""
+    def authorship(
+        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
+    ) -> Mapping[str, frozenset[str]]:
+        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`.
+
+        Who wrote the commit that another was picked from has a hand in it too: the authors and co-authors of
+        `origins`, and of what the `-x` lines of the messages name, are among them.
+        """
         commits = self.range(target, head)
         self.demand_complete(commits)
         people: dict[str, set[str]] = {"author": set(), "committer": set(), "co-author": set()}
+        named: dict[str, None] = {}
         for commit in self._objects.commits(commits):
-            people["author"] |= _emails(commit.author)
             people["committer"] |= _emails(commit.committer)
-            for match in _CO_AUTHOR.finditer(commit.message):
-                people["co-author"] |= _emails(match["person"])
+            _add_authors(people, commit)
+            named |= dict.fromkeys(read_claims(commit.message).picked_from)
+        for commit in self._objects.commits(self._origins(named, origins)):
+            _add_authors(people, commit)
         return {kind: frozenset(found) for kind, found in people.items()}
+
+    def _origins(self, named: Iterable[str], known: Iterable[Commit]) -> Sequence[Commit]:
+        """The known commits, and those that the names stand for where they are here."""
+        found = self._objects.kinds(sorted(named)).values()
+        return tuple(dict.fromkeys([*known, *(Commit(name) for name, kind in found if kind == "commit")]))
 
     def lineage(
         self,
@@ -228,6 +250,12 @@ def _demand_names(*names: str) -> None:
     for name in names:
         if not OBJECT_NAME.fullmatch(name):
             raise GitError(f"{name[:80]!r} is no object name", code="ref.malformed")
+
+
+def _add_authors(people: dict[str, set[str]], commit: RawCommit) -> None:
+    people["author"] |= _emails(commit.author)
+    for match in _CO_AUTHOR.finditer(commit.message):
+        people["co-author"] |= _emails(match["person"])
 
 
 def _emails(person: str) -> set[str]:

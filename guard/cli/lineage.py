@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def _answer(form: str, *, repo: Path, **options: Any) -> int:
     from guard.journeys.gather import gather
 
     asked, sources = what_is_asked(("lineage",), repo=repo, **options)
-    gathered = gather(asked, sources)
+    # The JSON form has no room for differences, and making them takes time.
+    gathered = gather(replace(asked, details=form != "json"), sources)
     facts = gathered.facts.lineage
     if isinstance(facts, Unknown):
         raise GitError(f"lineage could not be decided: {facts.why}", fix=facts.fix, code="lineage.unknown")

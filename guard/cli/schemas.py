@@ -13,6 +13,7 @@ from guard.cli.reference import policy_reference
 from guard.core.policy_schema import policy_schema_text
 from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
+from guard.render.drift import drift_schema
 from guard.render.lineage_json import lineage_schema
 
 
@@ -25,6 +26,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/policy.schema.json": policy_schema_text,
     "schemas/decision.schema.json": lambda: _json(decision_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
+    "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/statement.schema.json": lambda: _json(statement_schema()),
     "policy-reference.md": policy_reference,
     "catalogue.md": catalogue_page,

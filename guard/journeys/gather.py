@@ -25,7 +25,8 @@ NOT_ASKED = Unknown("not gathered, because the question was narrowed")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The names that a decision is asked about, as given: upstream None means the policy's."""
+    """The names that a decision is asked about, as given: upstream None means the policy's. Without `details` it is
+    not gathered how commits differ from what they were picked from."""
 
     repository: str
     branch: str
@@ -33,6 +34,7 @@ class Range:
     head: str
     upstream: str | None = None
     only: tuple[str, ...] = ()
+    details: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def gather(asked: Range, sources: Sources) -> Gathered:
         upstream_name=upstream_name,
         only=asked.only,
     )
-    return Gathered(question, policy, _facts(question, policy, sources))
+    return Gathered(question, policy, _facts(question, policy, sources, details=asked.details))
 
 
 def branch_of(git: Git, name: str) -> str:
@@ -177,7 +179,9 @@ def _upstream(git: Git, name: str, *, by_policy: bool) -> Commit:
     return commit or resolve(git, name, "--upstream")
 
 
-def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> Facts:
+def _facts(
+    question: Question, policy: Fact[LoadedPolicy], sources: Sources, *, details: bool = True
+) -> Facts:
     table = branch_policy(question, policy)
     required = ("candidate", *table.require) if isinstance(table, Branch) else ALL_RULES
     asked = frozenset(question.only or required)
@@ -186,10 +190,11 @@ def _facts(question: Question, policy: Fact[LoadedPolicy], sources: Sources) -> 
     needs_proposals = people or "candidate" in asked
     proposals = sources.forge.proposals(question.candidate.branch) if needs_proposals else NOT_ASKED
     members = _members(usable, sources.forge) if usable and (people or "incidents" in asked) else {}
+    lineage = _lineage(question, table, sources, details=details) if "lineage" in asked else NOT_ASKED
     return Facts(
         candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
-        lineage=_lineage(question, table, sources) if "lineage" in asked else NOT_ASKED,
-        approvals=_approvals(question.candidate, proposals, sources) if people else NOT_ASKED,
+        lineage=lineage,
+        approvals=_approvals(question.candidate, proposals, lineage, sources) if people else NOT_ASKED,
         incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
         members=members,
         readings=_readings(question.candidate, usable, members, sources)
@@ -214,7 +219,9 @@ def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
     return Known(value, "git", sources.clock.now())
 
 
-def _lineage(question: Question, table: Branch | Unknown, sources: Sources) -> Fact[LineageFacts]:
+def _lineage(
+    question: Question, table: Branch | Unknown, sources: Sources, *, details: bool
+) -> Fact[LineageFacts]:
     candidate = question.candidate
     rules = table.lineage if isinstance(table, Branch) else Lineage()
     try:
@@ -224,6 +231,7 @@ def _lineage(question: Question, table: Branch | Unknown, sources: Sources) -> F
             candidate.new,
             upstream_name=question.upstream_name,
             trailers=rules.trailers,
+            details=details,
         )
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
@@ -235,7 +243,10 @@ def _members(policy: Policy, forge: Forge) -> Members:
 
 
 def _approvals(
-    candidate: Candidate, proposals: Fact[tuple[Proposal, ...]], sources: Sources
+    candidate: Candidate,
+    proposals: Fact[tuple[Proposal, ...]],
+    lineage: Fact[LineageFacts],
+    sources: Sources,
 ) -> Fact[ApprovalFacts]:
     """The approvals of the proposals whose head is the candidate, and everyone who had a hand in it."""
     if isinstance(proposals, Unknown):
@@ -255,11 +266,19 @@ def _approvals(
             who=("author",),
         )
     try:
-        authors = dict(sources.git.authorship(candidate.old, candidate.new))
+        authors = dict(sources.git.authorship(candidate.old, candidate.new, origins=_origins(lineage)))
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
     authors["proposer"] = frozenset(proposal.proposer.lower() for proposal in mine if proposal.proposer)
     return Known(ApprovalFacts(tuple(given), authors), proposals.source, sources.clock.now())
+
+
+def _origins(lineage: Fact[LineageFacts]) -> frozenset[Commit]:
+    """The upstream commits that the candidate's are linked to."""
+    if isinstance(lineage, Unknown):
+        return frozenset()
+    links = (link for commit in lineage.value.commits for link in commit.links)
+    return frozenset(origin for link in links for origin in (link.origin, *link.origins))
 
 
 def _incidents(policy: Policy, members: Members, sources: Sources) -> Fact[tuple[Incident, ...]]:

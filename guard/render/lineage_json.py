@@ -10,7 +10,7 @@ from guard.core.facts import LineageFacts
 from guard.core.policy import Lineage
 from guard.core.rules.lineage import CommitVerdict, Standing, count, judge_commits
 
-_OBJECT_NAME = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
+OBJECT_NAME = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 
 
 class CommitRow(BaseModel):
@@ -18,14 +18,14 @@ class CommitRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    commit: str = Field(pattern=_OBJECT_NAME)
+    commit: str = Field(pattern=OBJECT_NAME)
     subject: str
     verdict: Standing = Field(description="the first that matches; see docs/lineage.md")
     via: (
         Literal["ancestor", "merge", "trailer", "change-id", "patch-id", "squash", "revert", "exemption"]
         | None
     )
-    upstream_commit: str | None = Field(pattern=_OBJECT_NAME)
+    upstream_commit: str | None = Field(pattern=OBJECT_NAME)
     why: str
     fix: str | None = Field(description="the commands that mend it; null where nothing is to be mended")
 
@@ -36,8 +36,8 @@ class LineageReport(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     upstream: str = Field(description="the name of the branch that every fix lands on first")
-    target: str = Field(pattern=_OBJECT_NAME)
-    head: str = Field(pattern=_OBJECT_NAME)
+    target: str = Field(pattern=OBJECT_NAME)
+    head: str = Field(pattern=OBJECT_NAME)
     allowed: bool = Field(description="every commit may pass")
     counts: dict[Standing, int] = Field(
         description="every verdict is there; commits that need no row are on-upstream"
@@ -56,7 +56,7 @@ def lineage_report(
         head=facts.head,
         allowed=all(one.outcome.allows for one in judged),
         counts={Standing(name): number for name, number in count(facts, judged).items()},
-        commits=tuple(map(_row, judged)),
+        commits=tuple(map(commit_row, judged)),
     )
     return report.model_dump(mode="json")
 
@@ -66,7 +66,8 @@ def lineage_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **LineageReport.model_json_schema()}
 
 
-def _row(one: CommitVerdict) -> CommitRow:
+def commit_row(one: CommitVerdict) -> CommitRow:
+    """One verdict as a row of the report."""
     return CommitRow.model_validate(
         {
             "commit": one.commit, "subject": one.subject, "verdict": one.standing, "via": one.via,
