@@ -6,6 +6,7 @@ What each call needs of the guard's token stands beside it in NEEDED and is name
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -27,6 +28,7 @@ from guard.adapters.github_answers import (
     ViewerData,
 )
 from guard.adapters.github_api import Api, GitHubError, segment
+from guard.adapters.github_hands import hands_of, read_hands
 from guard.adapters.github_protection import (
     Allowed,
     Identity,
@@ -87,11 +89,14 @@ class GitHubForge:
 
     def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
         """Only the newest standing review of each person counts, and only when it approves a commit that GitHub
-        still names. Apps approve nothing."""
+        still names. Apps approve nothing. The reviews are read before the commits, so that a push in between leaves
+        the approvals unknown."""
 
         def read() -> tuple[Approval, ...]:
             path = f"{self._repo}/pulls/{segment(proposal.id)}/reviews"
-            return tuple(_standing(self._api.pages(path, Review)))
+            found = tuple(_standing(self._api.pages(path, Review)))
+            hands = read_hands(self._api, self._repo, proposal) if found else {}
+            return tuple(replace(one, hands=hands_of(one.actor, hands)) for one in found)
 
         return self._fact(f"who approved pull request {proposal.id}", "approvals", read)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     StrictBool,
     StrictInt,
@@ -77,6 +78,29 @@ class Pull(Answer):
     user: User | None
     head: Side
     base: Side
+
+
+class WholePull(Pull):
+    """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request"""
+
+    commits: StrictInt
+
+
+Account = Annotated[User | None, BeforeValidator(lambda found: None if found == {} else found)]
+"""Whose a commit's e-mail address is; null or an empty object where it belongs to no account."""
+
+
+class Parent(Answer):
+    sha: Sha
+
+
+class PullCommit(Answer):
+    """https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
+
+    sha: Sha
+    parents: tuple[Parent, ...]
+    author: Account
+    committer: Account
 
 
 class Review(Answer):

@@ -24,6 +24,12 @@ HEADS_OF_DELETED_FORKS = ("pull-request-simple", "pull-request")
 """Where the description does not say that `head.repo` is null once the fork is deleted, as it is
 (https://github.com/github/rest-api-description/issues/1811, and 161 before it)."""
 
+ACCOUNTS_OF_COMMITS = ("author", "committer")
+"""Properties of `commit` described as `nullable` beside a `oneOf`, which OpenAPI 3.0 gives no meaning without a `type`
+(https://spec.openapis.org/oas/v3.0.4.html#schema-nullable); they are null, as is meant."""
+
+NOTHING = {"type": "object", "nullable": True, "maxProperties": 0}
+
 
 class ContractBroken(AssertionError):
     """A request or an answer is not what GitHub describes."""
@@ -34,7 +40,10 @@ def description() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Path(__file__).with_name("contract.json").read_bytes())
     for schema in HEADS_OF_DELETED_FORKS:
         head = found["components"]["schemas"][schema]["properties"]["head"]["properties"]
-        head["repo"] = {"anyOf": [head["repo"], {"type": "object", "nullable": True, "maxProperties": 0}]}
+        head["repo"] = {"anyOf": [head["repo"], NOTHING]}
+    commit = found["components"]["schemas"]["commit"]["properties"]
+    for name in ACCOUNTS_OF_COMMITS:
+        commit[name] = {"anyOf": [commit[name], NOTHING]}
     return found
 
 

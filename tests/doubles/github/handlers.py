@@ -57,6 +57,15 @@ def _pull(double: GitHubDouble, values: Values, request: Request) -> Answer:
     return Answer(body=shapes.whole_pull(double.state, one)) if one else NOT_FOUND
 
 
+def _commits(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """At most 250 of them."""
+    one = double.state.pulls.get(int(values["pull_number"]))
+    if not one:
+        return NOT_FOUND
+    made = double.state.commits_of(one)[:250]
+    return double.page([shapes.commit(double.state, found) for found in made], request)
+
+
 def _reviews(double: GitHubDouble, values: Values, request: Request) -> Answer:
     """In the order of time."""
     number = int(values["pull_number"])
@@ -217,6 +226,7 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/git/ref/{{ref}}": _ref,
     f"GET {REPO}/pulls": _pulls,
     f"GET {REPO}/pulls/{{pull_number}}": _pull,
+    f"GET {REPO}/pulls/{{pull_number}}/commits": _commits,
     f"GET {REPO}/pulls/{{pull_number}}/reviews": _reviews,
     f"GET {REPO}/issues": _issues,
     f"GET {REPO}/issues/{{issue_number}}": _issue,

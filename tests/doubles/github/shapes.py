@@ -16,6 +16,7 @@ from tests.doubles.github.state import (
     Comment,
     GitHubState,
     Issue,
+    Made,
     Protected,
     Pull,
     Review,
@@ -84,7 +85,27 @@ def pull(state: GitHubState, one: Pull) -> Json:
 def whole_pull(state: GitHubState, one: Pull) -> Json:
     """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request"""
     found: Json = example("pull-request")
-    return {**found, **_pull(state, one, found)}
+    commits = len(state.commits_of(one))  # all of them, also where the list has only 250
+    return {**found, **_pull(state, one, found), "commits": commits}
+
+
+def commit(state: GitHubState, one: Made) -> Json:
+    """https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
+    found: Json = copy.deepcopy(example("commit-items")[0])
+    parent = found["parents"][0]
+    found["commit"] |= {
+        "author": dict(zip(("name", "email", "date"), one.author, strict=True)),  # as git has them
+        "committer": dict(zip(("name", "email", "date"), one.committer, strict=True)),
+        "message": one.message,
+        "tree": {**found["commit"]["tree"], "sha": one.tree},
+    }
+    return {
+        **found,
+        "sha": one.sha,
+        "parents": [{**parent, "sha": sha} for sha in one.parents],
+        "author": user(state.addresses.get(one.author[1])),  # null where the address is no account's
+        "committer": user(state.addresses.get(one.committer[1])),
+    }
 
 
 def _pull(state: GitHubState, one: Pull, base: Json) -> Json:

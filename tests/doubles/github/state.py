@@ -39,6 +39,18 @@ class Pull:
     labels: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A commit as git has it: `author` and `committer` are (name, e-mail address, time)."""
+
+    sha: str
+    parents: tuple[str, ...]
+    tree: str
+    author: tuple[str, str, str]
+    committer: tuple[str, str, str]
+    message: str
+
+
 @dataclass(slots=True)
 class Review:
     id: int
@@ -134,6 +146,8 @@ class GitHubState:
         self.full_name = full_name
         self.owner = full_name.partition("/")[0]
         self.accounts: dict[str, Account] = {}
+        self.addresses: dict[str, Account] = {}
+        """Whose the e-mail addresses of commits are; one that is not here belongs to no account."""
         self.me = self.account(me)
         self.pulls: dict[int, Pull] = {}
         self.reviews: list[Review] = []
@@ -287,3 +301,15 @@ class GitHubState:
         found = tip or self.ref(self.pull_ref(pull))
         assert found, f"nothing is at the head of pull request {pull.number}"
         return found
+
+    def commits_of(self, pull: Pull) -> list[Made]:
+        """What the head has and the base has not, oldest first."""
+        form = "%H%x00%P%x00%T%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%s"
+        since = f"^{base}" if (base := self.tip(pull.base)) else "--"
+        log = self.bare.git("log", "--topo-order", "--reverse", f"--format={form}", self.head_of(pull), since)
+        return [_made(*line.split("\0")) for line in log.split("\n") if line]
+
+
+def _made(sha: str, parents: str, tree: str, *rest: str) -> Made:
+    author, mail, at, committer, its_mail, then, subject = rest
+    return Made(sha, tuple(parents.split()), tree, (author, mail, at), (committer, its_mail, then), subject)
