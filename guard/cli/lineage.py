@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from guard.cli.check import judging, use_colour, what_is_asked
-from guard.core.errors import GitError
+from guard.core.errors import GitError, GuardError
+
+if TYPE_CHECKING:
+    from guard.core.facts import LineageFacts
+    from guard.core.policy import Lineage
+    from guard.core.rules.lineage import CommitVerdict, NoPolicy
 
 
 @click.command()
@@ -31,12 +38,62 @@ def lineage(*, form: str, **options: Any) -> int:
     return _answer(form, **options)
 
 
-def _answer(form: str, *, repo: Path, **options: Any) -> int:
+def _answer(form: str, **options: Any) -> int:
+    alone = _without_policy(details=form != "json", **options)
+    if alone is not None:
+        from guard.core.rules.lineage import NoPolicy
+
+        judged = _show(form, alone, NoPolicy(), frozenset())
+        return _status(judged)
+    return _by_policy(form, **options)
+
+
+def _without_policy(
+    *,
+    repo: Path,
+    upstream: str | None,
+    target: str,
+    head: str,
+    policy: Path | None,
+    server: str | None,
+    details: bool,
+) -> LineageFacts | None:
+    """The facts where no policy takes part; None where one may, or where anything has to be said about a name.
+
+    Reading a policy takes longer than judging a short range, so that nothing of it is imported here.
+    """
+    if upstream is None or policy or server or os.environ.get("GUARD_SERVER"):
+        return None
+    from guard.adapters.git import GitRepo
+
+    try:
+        with GitRepo(repo) as git:
+            asked = [
+                git.resolve(name) or git.resolve(f"refs/remotes/origin/{name}")
+                for name in (upstream, target, head)
+            ]
+            found = [commit for commit in asked if commit]
+            if len(found) < len(asked) or git.read(found[1], "guard.toml") is not None:
+                return None
+            return git.lineage(found[0], found[1], found[2], upstream_name=upstream, details=details)
+    except GuardError:
+        return None  # asked again by the long way, which says it well
+
+
+def _status(judged: Sequence[CommitVerdict]) -> int:
+    from guard.core.model import Outcome
+
+    blocking = [one.outcome for one in judged if not one.outcome.allows]
+    if Outcome.ERROR in blocking:
+        return 2
+    return 1 if blocking else 0
+
+
+def _by_policy(form: str, *, repo: Path, **options: Any) -> int:
     from guard.core.decide import branch_policy, decide
     from guard.core.model import Unknown
     from guard.core.policy import Branch, Lineage
     from guard.core.rules.approvals import approved_roles
-    from guard.core.rules.lineage import judge_commits
     from guard.journeys.gather import gather
 
     asked, sources = what_is_asked(("lineage",), repo=repo, **options)
@@ -51,14 +108,24 @@ def _answer(form: str, *, repo: Path, **options: Any) -> int:
         approved = approved_roles(
             rule, gathered.facts.approvals, gathered.facts.members, head=gathered.question.candidate.new
         )
+    _show(form, facts.value, rules, approved)
+    return decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now()).exit_status
+
+
+def _show(
+    form: str, facts: LineageFacts, rules: Lineage | NoPolicy, approved: frozenset[str]
+) -> Sequence[CommitVerdict]:
+    """Print the verdicts, and hand them back."""
+    from guard.core.rules.lineage import judge_commits
+
+    judged = judge_commits(facts, rules, approved=approved)
     if form == "json":
         from guard.render.lineage_json import lineage_report
 
-        click.echo(json.dumps(lineage_report(facts.value, rules, approved=approved), indent=2))
+        click.echo(json.dumps(lineage_report(facts, rules, approved=approved), indent=2))
     else:
         from guard.render.lineage import lineage_markdown, lineage_text
 
-        judged = judge_commits(facts.value, rules, approved=approved)
-        text = lineage_text(facts.value, judged, colour=use_colour())
-        click.echo(lineage_markdown(facts.value, judged) if form == "markdown" else text, nl=False)
-    return decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now()).exit_status
+        text = lineage_text(facts, judged, colour=use_colour())
+        click.echo(lineage_markdown(facts, judged) if form == "markdown" else text, nl=False)
+    return judged

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from guard.core.evidence import Reading
 from guard.core.model import Commit, Fact
+
+if TYPE_CHECKING:
+    from guard.core.evidence import Reading
 
 
 @dataclass(frozen=True, slots=True)

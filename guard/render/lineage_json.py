@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from guard.core.facts import LineageFacts
-from guard.core.policy import Lineage
-from guard.core.rules.lineage import CommitVerdict, Standing, count, judge_commits
+from guard.core.rules.lineage import CommitVerdict, NoPolicy, Standing, count, judge_commits
+
+if TYPE_CHECKING:
+    from guard.core.policy import Lineage
 
 OBJECT_NAME = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 
@@ -46,7 +48,7 @@ class LineageReport(BaseModel):
 
 
 def lineage_report(
-    facts: LineageFacts, policy: Lineage, *, approved: frozenset[str] = frozenset()
+    facts: LineageFacts, policy: Lineage | NoPolicy, *, approved: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """The report as plain JSON values. `approved` are the roles whose approval the head has."""
     judged = judge_commits(facts, policy, approved=approved)

@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
-from guard.core.policy import Lineage
 from guard.core.rules.exemptions import applicable, describe
+
+if TYPE_CHECKING:
+    from guard.core.policy import Exemption, Lineage
 
 CLAIMED = frozenset({"trailer", "change-id"})
 """The links that a person made; only these can be adapted or altered. The others are guesses of ours."""
@@ -38,6 +41,15 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NoPolicy:
+    """What holds where no policy says anything: nobody's approval lets a commit pass."""
+
+    adaptations: tuple[str, ...] = ()
+    alterations: tuple[str, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CommitVerdict:
     """One commit's verdict. `outcome` says whether it may pass; `detail` is a bounded diff, or ""."""
 
@@ -53,7 +65,7 @@ class CommitVerdict:
 
 
 def judge_lineage(
-    facts: Fact[LineageFacts], policy: Lineage, *, approved: frozenset[str] = frozenset()
+    facts: Fact[LineageFacts], policy: Lineage | NoPolicy, *, approved: frozenset[str] = frozenset()
 ) -> Verdict:
     """Whether every commit of the range may pass. `approved` are the roles whose approval the head has."""
     if isinstance(facts, Unknown):
@@ -68,7 +80,7 @@ def judge_lineage(
 
 
 def judge_commits(
-    facts: LineageFacts, policy: Lineage, *, approved: frozenset[str] = frozenset()
+    facts: LineageFacts, policy: Lineage | NoPolicy, *, approved: frozenset[str] = frozenset()
 ) -> tuple[CommitVerdict, ...]:
     """Every listed commit's verdict, oldest first; the first match wins."""
     undone = _undone(facts)
@@ -144,7 +156,7 @@ def _is_ancestor(old: Commit, new: Commit, parents: dict[Commit, tuple[Commit, .
 @dataclass(frozen=True, slots=True)
 class _Judge:
     upstream: str
-    policy: Lineage
+    policy: Lineage | NoPolicy
     approved: frozenset[str]
     undone: frozenset[tuple[Commit, Commit]]
 
