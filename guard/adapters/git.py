@@ -11,9 +11,10 @@ from typing import Self
 
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
-from guard.adapters.lineage.gather import Asked, gather_lineage
+from guard.adapters.lineage.gather import gather_lineage
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage.messages import read_claims
+from guard.adapters.lineage.work import Asked
 from guard.core.errors import GitError
 from guard.core.facts import LineageFacts
 from guard.core.model import Commit

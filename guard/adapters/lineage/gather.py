@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple
+from functools import partial
 from itertools import islice
 
 from guard.adapters.git_objects import Objects
 from guard.adapters.git_process import Scratch, git_version
 from guard.adapters.lineage.aside import Aside
 from guard.adapters.lineage.changes import Changes
+from guard.adapters.lineage.details import describe
 from guard.adapters.lineage.history import Book, History, read_history
 from guard.adapters.lineage.links import Claimed
 from guard.adapters.lineage.memory import Forgetful, Memory, Names, Remembered, read, written
 from guard.adapters.lineage.merges import single_base
-from guard.adapters.lineage.patches import bounded, compare_patches, patch_ids, tree_diffs
-from guard.adapters.lineage.replay import Outcome, Pick, Replay
+from guard.adapters.lineage.patches import patch_ids
+from guard.adapters.lineage.replay import Pick, Replay
 from guard.adapters.lineage.reverts import Reverts
 from guard.adapters.lineage.squashes import Squashes
 from guard.adapters.lineage.twins import twins
+from guard.adapters.lineage.work import Asked, Work
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 
@@ -31,52 +34,6 @@ _MAX_CLAIMS = 20
 """Upstream commits that one commit's message is followed to."""
 _MAX_PATHS = 1_000
 """Paths of one commit that are told; an exemption by paths does not cover a commit with more."""
-_MAX_DETAILS = 50
-"""Commits whose differences are shown."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """One judgement under way: what was read so far, and each new commit's links and merge."""
-
-    scratch: Scratch
-    objects: Objects
-    history: History
-    book: Book
-    replay: Replay
-    changes: Changes
-    claimed: Claimed
-    reverts: Reverts
-    links: dict[Commit, list[Link]] = field(default_factory=lambda: defaultdict(list))
-    merges: dict[Commit, tuple[str, Outcome]] = field(default_factory=dict)
-    details: dict[tuple[Commit, Link | None], str] = field(default_factory=dict)
-
-    def is_proved(self, commit: Commit) -> bool:
-        """Whether a merge or a link proves the commit, by something that upstream has not reverted since."""
-        if commit in self.merges and self.merges[commit][0] in {"same", "upstream"}:
-            return True
-        return any(link.pick == "same" and link.reverted_by is None for link in self.links[commit])
-
-    @property
-    def new_commits(self) -> frozenset[Commit]:
-        return frozenset(self.history.new)
-
-    @property
-    def unproved(self) -> tuple[Commit, ...]:
-        return tuple(commit for commit in self.history.new if not self.is_proved(commit))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a judgement is about. `trailers` are the keys whose values link commits; `details` asks to be shown how
-    commits differ from what they are linked to."""
-
-    upstream: Commit
-    target: Commit
-    head: Commit
-    upstream_name: str
-    trailers: tuple[str, ...] = ("Change-Id",)
-    details: bool = True
 
 
 def gather_lineage(
@@ -117,12 +74,12 @@ def _gather(
     _link_by_patch_id(work)
     _link_by_squash(work)
     if asked.details:
-        _describe(work)
+        describe(work)
     commits = tuple(_facts(work, commit, asked.upstream_name) for commit in history.proposal)
     return LineageFacts(upstream, target, head, asked.upstream_name, commits), work.claimed.unsettled
 
 
-def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked, memory: Memory) -> _Work:
+def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked, memory: Memory) -> Work:
     book = Book(objects, asked.trailers)
     book.load((*history.proposal, *history.upstream_side))
     claimed = Claimed(scratch, objects, history, book)
@@ -130,16 +87,16 @@ def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked
     changes = Changes(scratch)
     replay = Replay(scratch, objects, changes, memory)
     reverts = Reverts(scratch, history, book, claimed, replay)
-    return _Work(scratch, objects, history, book, replay, changes, claimed, reverts)
+    return Work(scratch, objects, history, book, replay, changes, claimed, reverts)
 
 
-def _link_by_claims_and_place(work: _Work) -> None:
+def _link_by_claims_and_place(work: Work) -> None:
     """Merges and what messages claim: first by what came to upstream since the branches parted, while git finds out
     which of the other named commits are on upstream; then, where that proves nothing, by those too."""
-    with Aside(work.claimed.place) as placing:
+    with Aside(partial(_look_aside, work)) as placing:
         guesses = _guesses(work, work.history.new)
         merges = _merge_picks(work)
-        picks = {_pick(work, commit, origin): work.book.tree(commit) for commit, _, origin in guesses}
+        picks = {work.pick(commit, origin): work.book.tree(commit) for commit, _, origin in guesses}
         picks |= {pick: work.book.tree(commit) for commit, pick in merges.items()}
         work.replay.picks(picks, hoped=picks)
         _replay_merges(work, merges)
@@ -149,7 +106,18 @@ def _link_by_claims_and_place(work: _Work) -> None:
     _link_by_claims(work, _guesses(work, work.unproved))
 
 
-def _merge_picks(work: _Work) -> dict[Commit, Pick]:
+def _look_aside(work: Work) -> Callable[[], None]:
+    """What git finds out meanwhile: the places of what is named, and, where some commit names nothing on upstream's
+    side, what every commit there changes."""
+    settle = work.claimed.place()
+    single = [commit for commit in work.history.new if len(work.book[commit].parents) < 2]
+    if any(not work.claimed.trailers(commit) for commit in single):
+        theirs = [commit for commit in work.history.upstream_side if len(work.book[commit].parents) < 2]
+        work.changes.load(work.book.change(commit) for commit in (*single, *theirs))
+    return settle
+
+
+def _merge_picks(work: Work) -> dict[Commit, Pick]:
     """The merges of two sides with one base that is seen without git, as picks of what the second side brings."""
     known = work.history.parents
     found: dict[Commit, Pick] = {}
@@ -162,7 +130,7 @@ def _merge_picks(work: _Work) -> dict[Commit, Pick]:
     return found
 
 
-def _replay_merges(work: _Work, picks: Mapping[Commit, Pick]) -> None:
+def _replay_merges(work: Work, picks: Mapping[Commit, Pick]) -> None:
     merges = [commit for commit in work.history.new if len(work.book[commit].parents) > 1]
     hard = [commit for commit in merges if commit not in picks]
     outcomes = dict(
@@ -177,13 +145,13 @@ def _replay_merges(work: _Work, picks: Mapping[Commit, Pick]) -> None:
         work.merges[commit] = (remerge, outcomes[commit])
 
 
-def _is_upstream_itself(work: _Work, merge: Commit) -> bool:
+def _is_upstream_itself(work: Work, merge: Commit) -> bool:
     """Whether it merges upstream's head and leaves exactly upstream's tree, so that nothing in it is not upstream's."""
     upstream = work.history.upstream
     return upstream in work.book[merge].parents and work.book.tree(merge) == work.book.tree(upstream)
 
 
-def _guesses(work: _Work, commits: Iterable[Commit]) -> list[tuple[Commit, str, Commit]]:
+def _guesses(work: Work, commits: Iterable[Commit]) -> list[tuple[Commit, str, Commit]]:
     """(commit, via, origin) for what the messages of these commits lead to."""
     # An edited merge is nobody's pick, whatever it claims: it also drops or brings what it merges.
     return [
@@ -194,7 +162,7 @@ def _guesses(work: _Work, commits: Iterable[Commit]) -> list[tuple[Commit, str, 
     ]
 
 
-def _link_by_claims(work: _Work, guesses: list[tuple[Commit, str, Commit]]) -> None:
+def _link_by_claims(work: Work, guesses: list[tuple[Commit, str, Commit]]) -> None:
     """Links that messages claim. Guesses (a revert's counterpart) are kept only when they prove the commit."""
     _try(work, guesses, keep=("trailer", "change-id"))
     for commit, via, origin in guesses:
@@ -206,7 +174,7 @@ def _link_by_claims(work: _Work, guesses: list[tuple[Commit, str, Commit]]) -> N
                 work.links[commit].append(link)
 
 
-def _claims_of(work: _Work, commit: Commit) -> Iterator[tuple[str, Commit]]:
+def _claims_of(work: Work, commit: Commit) -> Iterator[tuple[str, Commit]]:
     """(via, origin) for everything that a commit's message leads to."""
     yield from (("trailer", origin) for origin in work.claimed.trailers(commit))
     yield from (("change-id", origin) for origin in work.claimed.change_ids(commit))
@@ -218,7 +186,7 @@ def _claims_of(work: _Work, commit: Commit) -> Iterator[tuple[str, Commit]]:
             yield from (("reapply", origin) for origin in origins)
 
 
-def _again(work: _Work, origin: Commit, times: int) -> Iterator[Commit]:
+def _again(work: Work, origin: Commit, times: int) -> Iterator[Commit]:
     """Upstream's reverts of an origin, the reverts of their reverts, and so on up to as many times over as the
     proposal took things back."""
     reverts = {origin}
@@ -228,7 +196,7 @@ def _again(work: _Work, origin: Commit, times: int) -> Iterator[Commit]:
             yield from sorted(reverts)
 
 
-def _files_equal(work: _Work, commit: Commit, revert: Commit) -> bool:
+def _files_equal(work: Work, commit: Commit, revert: Commit) -> bool:
     """Whether every path that the revert touches, and the commit touches no other, is as at upstream's head."""
     if len(work.book[revert].parents) > 1:
         return False
@@ -243,7 +211,7 @@ def _files_equal(work: _Work, commit: Commit, revert: Commit) -> bool:
     )
 
 
-def _link_by_patch_id(work: _Work) -> None:
+def _link_by_patch_id(work: Work) -> None:
     """Links by equal patch-id among the upstream commits that change the same paths alike, kept only when they
     prove."""
     mine = [commit for commit in work.unproved if commit not in work.merges]
@@ -261,13 +229,14 @@ def _link_by_patch_id(work: _Work) -> None:
     _try(work, [(c, "patch-id", other) for c, others in same.items() for other in others[-_MAX_CANDIDATES:]])
 
 
-def _link_by_squash(work: _Work) -> None:
+def _link_by_squash(work: Work) -> None:
     proved = {link.origin for links in work.links.values() for link in links if link.pick == "same"}
     theirs = [c for c in work.history.upstream_side if len(work.book[c].parents) < 2 and c not in proved]
     order = {commit: i for i, commit in enumerate(work.history.upstream_side)}
     children = Counter(parent for commit in work.history.proposal for parent in work.book[commit].parents)
     search = Squashes(
         scratch=work.scratch,
+        objects=work.objects,
         book=work.book,
         replay=work.replay,
         changes=work.changes,
@@ -284,12 +253,12 @@ def _link_by_squash(work: _Work) -> None:
         )
 
 
-def _try(work: _Work, guesses: Iterable[tuple[Commit, str, Commit]], *, keep: tuple[str, ...] = ()) -> None:
+def _try(work: Work, guesses: Iterable[tuple[Commit, str, Commit]], *, keep: tuple[str, ...] = ()) -> None:
     """Prove the guesses (commit, via, origin) by content, all in one go. A guess that is not the same content is
     dropped, unless its `via` is one to `keep`."""
     tried = {(link.origin, commit) for commit, links in work.links.items() for link in links}
     picks = {
-        (commit, via, origin): _pick(work, commit, origin)
+        (commit, via, origin): work.pick(commit, origin)
         for commit, via, origin in guesses
         if (origin, commit) not in tried and origin != commit
     }
@@ -310,32 +279,7 @@ def _try(work: _Work, guesses: Iterable[tuple[Commit, str, Commit]], *, keep: tu
         work.links[commit].append(Link(via, origin, result, reverted_by=work.reverts.standing(origin)))
 
 
-def _describe(work: _Work) -> None:
-    """Show how unproved commits differ from what they are linked to: all patches by one git process."""
-    unproved = work.unproved[:_MAX_DETAILS]
-    shown = [(commit, link) for commit in unproved for link in work.links[commit] if link.pick != "same"]
-    trees = work.replay.trees(_pick(work, commit, link.origin) for commit, link in shown)
-    pairs: dict[tuple[Commit, Link | None], list[tuple[str, str]]] = {}
-    for commit, link in shown:
-        pick, tree = _pick(work, commit, link.origin), work.book.tree(commit)
-        conflict = link.pick == "conflict"
-        pairs[commit, link] = (
-            [(pick.base, pick.theirs), (pick.ours, tree)] if conflict else [(trees[pick], tree)]
-        )
-    for commit in unproved:
-        if commit in work.merges and work.merges[commit][0] == "different":
-            pairs[commit, None] = [(work.merges[commit][1].tree, work.book.tree(commit))]
-    diffs = tree_diffs(work.scratch, [pair for some in pairs.values() for pair in some])
-    for key, some in pairs.items():
-        texts = [diffs[pair] for pair in some]
-        work.details[key] = bounded(compare_patches(*texts) if len(texts) > 1 else texts[0])
-
-
-def _pick(work: _Work, commit: Commit, origin: Commit) -> Pick:
-    return Pick(work.book.base(origin), work.book.base(commit), work.book.tree(origin))
-
-
-def _facts(work: _Work, commit: Commit, upstream_name: str) -> CommitFacts:
+def _facts(work: Work, commit: Commit, upstream_name: str) -> CommitFacts:
     known = work.book[commit]
     if commit not in work.new_commits:
         return CommitFacts(commit, work.book.claims(commit).subject, known.parents, on_upstream=True)
@@ -356,7 +300,7 @@ def _facts(work: _Work, commit: Commit, upstream_name: str) -> CommitFacts:
     )
 
 
-def _paths(work: _Work, commit: Commit) -> tuple[str, ...] | None:
+def _paths(work: Work, commit: Commit) -> tuple[str, ...] | None:
     """What a commit that nothing proves changes; an exemption may be about that."""
     if work.is_proved(commit) or commit in work.merges:
         return None
@@ -364,6 +308,6 @@ def _paths(work: _Work, commit: Commit) -> tuple[str, ...] | None:
     return tuple(sorted(map(os.fsdecode, touched))) if len(touched) <= _MAX_PATHS else None
 
 
-def _detailed(work: _Work, commit: Commit, link: Link) -> Link:
+def _detailed(work: Work, commit: Commit, link: Link) -> Link:
     detail = work.details.get((commit, link), link.detail)
     return Link(link.via, link.origin, link.pick, detail, link.origins, link.reverted_by, link.how)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from guard.adapters.git_objects import Objects
 from guard.adapters.git_process import Scratch
 from guard.adapters.lineage.changes import Changes, touched_by_all
 from guard.adapters.lineage.history import Book
 from guard.adapters.lineage.links import Claimed
 from guard.adapters.lineage.patches import patch_ids
 from guard.adapters.lineage.replay import Pick, Replay
+from guard.adapters.lineage.twins import growth
 from guard.core.facts import Link
 from guard.core.model import Commit
 
@@ -30,6 +33,7 @@ class Squashes:
     """
 
     scratch: Scratch
+    objects: Objects
     book: Book
     replay: Replay
     changes: Changes
@@ -53,20 +57,38 @@ class Squashes:
         for part in self.theirs:
             for path in self._touched(part):
                 by_path.setdefault(path, []).append(part)
-        tries = [(commit, parts) for commit in singles for parts in self._parts(commit, by_path)]
+        named = [(commit, parts) for commit in singles for parts in self._named_parts(commit)]
+        guessed = [(commit, parts) for commit in singles for parts in self._parts(commit, by_path)]
+        tries = [*named, *self._as_long(guessed)]
         starts = [self.book.base(commit) for commit, _ in tries]
         changes = [[(self.book.base(part), self.book.tree(part)) for part in parts] for _, parts in tries]
         for (commit, parts), outcome in zip(tries, self.replay.sequences(starts, changes), strict=True):
             if outcome.against(self.book.tree(commit)) == "same":
                 yield commit, Link("squash", parts[-1], "same", origins=parts)
 
-    def _parts(
-        self, commit: Commit, by_path: Mapping[bytes, Sequence[Commit]]
-    ) -> Iterator[tuple[Commit, ...]]:
-        """Sets of upstream commits that could make this one: those it names, else those that touch its paths."""
+    def _as_long(
+        self, guesses: Sequence[tuple[Commit, tuple[Commit, ...]]]
+    ) -> Iterator[tuple[Commit, tuple[Commit, ...]]]:
+        """The guesses whose parts together make every file longer by as much as the commit does."""
+        every = dict.fromkeys(name for commit, parts in guesses for name in (commit, *parts))
+        grown = growth(every, book=self.book, changes=self.changes, objects=self.objects)
+        for commit, parts in guesses:
+            together: Counter[bytes] = Counter()
+            for part in parts:
+                together.update(grown[part])
+            if all(together[path] == grown[commit].get(path, 0) for path in self._touched(commit)):
+                yield commit, parts
+
+    def _named_parts(self, commit: Commit) -> Iterator[tuple[Commit, ...]]:
+        """The upstream commits that a message names as what makes the commit up."""
         named = {*self.claimed.trailers(commit), *self.claimed.squashed(commit)}
         if 1 < len(named) <= _MAX_NAMED:
             yield tuple(sorted(named, key=lambda part: (self.order.get(part, -1), part)))
+
+    def _parts(
+        self, commit: Commit, by_path: Mapping[bytes, Sequence[Commit]]
+    ) -> Iterator[tuple[Commit, ...]]:
+        """Sets of upstream commits that could make this one: those that touch its paths."""
         paths = self._touched(commit)
         near = {part for path in paths for part in by_path.get(path, ())}
         within = tuple(
@@ -75,7 +97,7 @@ class Squashes:
         fixes = tuple(part for part in within if not self._takes_back(part))
         for parts in dict.fromkeys((within, fixes)):
             together = frozenset(path for part in parts for path in self._touched(part))
-            if 1 < len(parts) <= _MAX_GUESSED and together == paths and set(parts) != named:
+            if 1 < len(parts) <= _MAX_GUESSED and together == paths:
                 yield parts
 
     def _takes_back(self, commit: Commit) -> bool:

@@ -6,14 +6,12 @@ could be proved is lost.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from guard.adapters.git_objects import Objects
 from guard.adapters.lineage.changes import Changed, Changes
 from guard.adapters.lineage.history import Book
 from guard.core.model import Commit
-
-_SUBMODULE = b"160000"
 
 
 def twins(
@@ -48,26 +46,26 @@ def _kind(words: list[bytes]) -> tuple[bytes, ...]:
 def _same_growth(
     pairs: Mapping[Commit, Sequence[Commit]], *, book: Book, changes: Changes, objects: Objects
 ) -> dict[Commit, list[Commit]]:
-    blobs = {
-        commit: _blobs(changes[book.change(commit)])
-        for both in pairs.items()
-        for commit in (both[0], *both[1])
-    }
-    sizes = objects.sizes(name for found in blobs.values() for both in found.values() for name in both)
-
-    def growth(commit: Commit) -> dict[bytes, int]:
-        return {path: sizes.get(new, 0) - sizes.get(old, 0) for path, (old, new) in blobs[commit].items()}
-
+    every = dict.fromkeys(commit for both in pairs.items() for commit in (both[0], *both[1]))
+    grown = growth(every, book=book, changes=changes, objects=objects)
     return {
-        commit: [one for one in others if growth(one) == growth(commit)] for commit, others in pairs.items()
+        commit: [one for one in others if grown[one] == grown[commit]] for commit, others in pairs.items()
+    }
+
+
+def growth(
+    commits: Iterable[Commit], *, book: Book, changes: Changes, objects: Objects
+) -> dict[Commit, dict[bytes, int]]:
+    """path → by how many bytes each of the commits makes it longer. Raises GitError."""
+    blobs = {commit: _blobs(changes[book.change(commit)]) for commit in commits}
+    sizes = objects.sizes(name for found in blobs.values() for both in found.values() for name in both)
+    return {
+        commit: {path: sizes.get(new, 0) - sizes.get(old, 0) for path, (old, new) in found.items()}
+        for commit, found in blobs.items()
     }
 
 
 def _blobs(changed: Changed) -> dict[bytes, tuple[str, str]]:
-    """path → the file before and after, of each file that is in both."""
+    """path → the file before and after (a name of zeros where there is none)."""
     rows = ((path, meta.split(b" ")) for path, meta in changed.items())
-    return {
-        path: (words[2].decode("ascii"), words[3].decode("ascii"))
-        for path, words in rows
-        if words[4] not in {b"A", b"D"} and words[1] != _SUBMODULE
-    }
+    return {path: (words[2].decode("ascii"), words[3].decode("ascii")) for path, words in rows}
