@@ -142,6 +142,21 @@ def test_a_proposal_cannot_bring_its_own_policy(guarded: Repo) -> None:
     assert done.returncode == 1
 
 
+def test_an_answer_that_cannot_be_written_is_no_answer(guarded: Repo) -> None:
+    command = [sys.executable, "-m", "guard.cli.main", "lineage", "--target", BRANCH, "--head", "master"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command,
+            cwd=guarded.path,
+            env=clean_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, tmp_path: Path) -> None:
     done = guard("completion", shell, cwd=tmp_path)

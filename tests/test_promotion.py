@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,20 @@ def test_the_permit_is_for_exactly_this_move_and_names_the_recorded_decision(wor
     assert (permit.policy, permit.by) == (POLICY_DIGEST, "ann@example.com")
     assert permit.expires - permit.issued == 900
     assert tokens[0].split(".")[2] not in (world.folder / "ledger.sqlite3").read_bytes().decode("latin-1")
+
+
+def test_a_permit_does_not_outlive_the_evidence_of_its_go(world: World) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=2)
+
+    def decide() -> Decision:
+        decision = decision_of(world)
+        return replace(
+            decision, verdicts=tuple(replace(one, next_change_at=soon) for one in decision.verdicts)
+        )
+
+    promote(request_of(world), tools_of(world, decide=decide))
+    issued = next(world.ledger().entries("permit.issued")).body
+    assert issued["expires"] == f"{soon:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_running_it_again_says_already_promoted(world: World) -> None:

@@ -213,6 +213,19 @@ def test_a_replacement_object_cannot_lend_the_branch_a_milder_policy(tmp_path: P
     assert world.head() == world.old
 
 
+def test_another_name_of_a_protected_branch_takes_no_push_either(tmp_path: Path) -> None:
+    world = guarded(tmp_path, client=False)
+    world.bare.git("symbolic-ref", "refs/heads/alias", REF)
+    world.bare.git("symbolic-ref", "refs/heads/second", "refs/heads/alias")
+    world.dev.commit("More", {"more": "1"})
+    assert push(world, "master:refs/heads/master")[0], "a push that has the policy compiled anew"
+    for name in ("alias", "second"):
+        taken, said = push(world, f"master:refs/heads/{name}")
+        assert not taken, name
+        assert "refs.protected" in said
+    assert world.head() == world.old
+
+
 def test_a_protected_branch_cannot_be_created_by_a_push(tmp_path: Path) -> None:
     world = guarded(tmp_path, client=False)
     world.bare.git("update-ref", "-d", REF)

@@ -47,6 +47,14 @@ class GitDir:
         split = (line.split("\0") for line in lines)
         return {name: oid for name, oid, symbolic in split if not symbolic}
 
+    def aliases(self, prefix: str) -> dict[str, str]:
+        """Symbolic ref → the ref that it leads to in the end, of those under `prefix`. A push to the one moves the
+        other."""
+        form = "--format=%(refname)%00%(symref)"
+        lines = os.fsdecode(self._git("for-each-ref", form, prefix).stdout).splitlines()
+        pairs = (line.partition("\0") for line in lines)
+        return {name: target for name, _, target in pairs if target}
+
     def files(self, commits: Iterable[str], path: str) -> dict[str, bytes | None]:
         """The file at `path` in each commit's tree; None for one too big to be read; commits without it are not in
         it. Two git processes, however many commits there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from guard.core.errors import UsageError
 if TYPE_CHECKING:
     from guard.core.model import Decision
     from guard.journeys.gather import Range, Sources
+    from guard.ports import Git
 
+OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 F = TypeVar("F", bound=Callable[..., Any])
 RULES = ("candidate", "lineage", "approvals", "readiness", "incidents")
 
@@ -147,8 +150,18 @@ def what_is_asked(
     else:
         sources = wiring.server_sources(home, wiring.open_ledger(home))
         repository = home.settings.repository
-        head = str(wiring.clone_sources(repo).git.resolve(head) or head)
+        head = _known_there(sources.git, str(wiring.clone_sources(repo).git.resolve(head) or head))
     return Range(repository, branch_of(sources.git, target), target, head, upstream, only), sources
+
+
+def _known_there(git: Git, head: str) -> str:
+    if OBJECT_NAME.fullmatch(head) and git.resolve(head) is None:
+        raise UsageError(
+            f"--head: the guarded repository does not have {head}",
+            fix="propose it first: guard propose --head HEAD",
+            code="ref.unknown",
+        )
+    return head
 
 
 def rendered(decision: Decision, form: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -89,7 +90,15 @@ def guard() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """The door: every expected failure becomes a message with its fix and an exit status; a bug crashes."""
-    sys.exit(status_of(arguments))
+    status = status_of(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # What could not be told was not decided; and nothing may be written again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141 if isinstance(error, BrokenPipeError) else 2
+        sys.stderr.write(f"output.failed: the answer could not be written: {error.strerror}\n")
+    sys.exit(status)
 
 
 def status_of(arguments: Sequence[str] | None = None) -> int:
@@ -105,9 +114,12 @@ def status_of(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing further was done", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+    except SystemExit:
+        return 141  # click leaves this way when nobody reads its output any more
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        return 2
     return result if isinstance(result, int) else 0
 
 

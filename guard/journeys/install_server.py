@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,7 @@ class Bare(Repository, Protocol):
     @property
     def bare(self) -> bool: ...
     def symbolic(self, name: str) -> str | None: ...
+    def aliases(self, prefix: str) -> Mapping[str, str]: ...
     def publish_blob(self, ref: str, content: bytes) -> None: ...
     def set_config(self, name: str, value: str) -> None: ...
 
@@ -129,7 +130,21 @@ def compile_server(
     named = (*home.settings.protect, *also)
     before = compiled_branches(home.path)
     protected = policies.protected(default_branch(repo), before=before, named=named, bootstrap=bootstrap)
+    aliases = _aliases(repo, protected)
+    if aliases:
+        warnings += [f"{name} leads to a protected branch, so it takes no push either" for name in aliases]
+        named = (*named, *aliases)
+        protected = policies.protected(default_branch(repo), before=before, named=named, bootstrap=bootstrap)
     return protected, tuple(warnings)
+
+
+def _aliases(repo: Bare, protected: Iterable[Protection]) -> tuple[str, ...]:
+    """The branches that are another name of a protected one: git judges a push by the name that was given."""
+    refs, leads = {entry.ref for entry in protected}, repo.aliases("refs/heads/")
+    found = set(refs)
+    while more := {name for name, target in leads.items() if target in found} - found:
+        found |= more
+    return tuple(sorted(name.removeprefix("refs/heads/") for name in found - refs))
 
 
 def default_branch(repo: Bare) -> str | None:

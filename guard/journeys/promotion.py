@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from guard.core.canonical import digest_of, digest_of_bytes
 from guard.core.errors import GuardError, Refused
@@ -225,7 +225,7 @@ def _record(request: Request, tools: Tools, decision: Decision) -> tuple[Attempt
         policy=decision.policy_digest,
         by=request.by,
         issued=int(now.timestamp()),
-        expires=int((now + request.permit_life).timestamp()),
+        expires=_end(now, request.permit_life, decision),
     )
     check_form(permit)
     requested = ledger.append(
@@ -244,6 +244,12 @@ def _record(request: Request, tools: Tools, decision: Decision) -> tuple[Attempt
         promotion, candidate.ref, candidate.old, candidate.new, requested.seq, permit=permit.id, started=False
     )
     return attempt, permit
+
+
+def _end(now: datetime, life: timedelta, decision: Decision) -> int:
+    """When the permit ends, in seconds since 1970: with the evidence that its GO rests on, if that is sooner."""
+    end = min(now + life, decision.next_change_at or now + life)
+    return max(int(end.timestamp()), int(now.timestamp()) + 1)
 
 
 def _move(attempt: Attempt, permit: Permit, script: Script | None, request: Request, tools: Tools) -> str:
