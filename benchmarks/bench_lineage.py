@@ -199,9 +199,11 @@ def generate(repo: Path, options: argparse.Namespace, *, history: int) -> Range:
     call_out(["git", "init", "-q", "--bare", str(repo)])
     files = [[f"file {name} line {line}" for line in range(LINES)] for name in range(FILES)]
     stream: list[str] = []
+    last = history + options.upstream_commits
 
     def commit(ref: str, mark: int, message: str, changed: list[int], parent: int | None) -> None:
-        stamp = f"Ann <ann@example.com> {1_700_000_000 + mark} +0000"
+        later = last if ref == "release" else 0
+        stamp = f"Ann <ann@example.com> {1_700_000_000 + later + mark} +0000"
         stream.append(f"commit refs/heads/{ref}\nmark :{mark}\nauthor {stamp}\ncommitter {stamp}\n")
         stream.append(f"data {len(message)}\n{message}\n" + (f"from :{parent}\n" if parent else ""))
         for name in changed:
@@ -217,7 +219,6 @@ def generate(repo: Path, options: argparse.Namespace, *, history: int) -> Range:
     for mark in range(2, history + 1):
         commit("master", mark, f"before {mark}", [edit(mark)], mark - 1)
     parted = [list(lines) for lines in files]
-    last = history + options.upstream_commits
     for mark in range(history + 1, last + 1):
         commit("master", mark, f"fix {mark}\n\nTicket: {mark}\n", [edit(mark)], mark - 1)
     load(repo, stream)
