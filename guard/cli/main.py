@@ -114,8 +114,9 @@ def status_of(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: nothing further was done", err=True)
         return 130
-    except SystemExit:
-        return 141  # click leaves this way when nobody reads its output any more
+    except SystemExit as ended:
+        # click leaves with 1 when nobody reads its output any more; a server leaves with its own status.
+        return 141 if ended.code == 1 else int(ended.code or 0)
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
