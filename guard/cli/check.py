@@ -105,28 +105,11 @@ def _parse_only(text: str) -> tuple[str, ...]:
 
 
 def _answer(only: tuple[str, ...], *, form: str, **options: Any) -> int:
-    decision = decide_here(only, **options)
-    click.echo(rendered(decision, form), nl=False)
-    return decision.exit_status
-
-
-def decide_here(
-    only: tuple[str, ...],
-    *,
-    repo: Path,
-    upstream: str | None,
-    target: str,
-    head: str,
-    policy: Path | None,
-    server: str | None,
-) -> Decision:
-    """Gather from a clone, or from the server side where one is named, and decide."""
     from guard.journeys.gather import gather_and_decide
 
-    asked, sources = what_is_asked(
-        only, repo=repo, upstream=upstream, target=target, head=head, policy=policy, server=server
-    )
-    return gather_and_decide(asked, sources)
+    decision = gather_and_decide(*what_is_asked(only, **options))
+    click.echo(rendered(decision, form), nl=False)
+    return decision.exit_status
 
 
 def what_is_asked(

@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Someone named by a commit: as author, committer or co-author. The name proves nothing."""
-
-    name: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
 class Proposal:
     """An open merge request into a protected branch.
 
