@@ -68,6 +68,12 @@ WRONG = [
         id="role-without-members",
     ),
     pytest.param(
+        SMALL + '[[branches."release/x".lineage.exemptions]]\npath = ["docs/**"]\napproval = ["platform"]\n',
+        f"g:{LINES + 2}: branches.\"release/x\".lineage.exemptions[0].path: unknown key; did you mean 'paths'?"
+        " expected paths, markers or approval",
+        id="key-of-an-exemption",
+    ),
+    pytest.param(
         SMALL + 'promote = "/bin/sh"\n',
         "promote: got '/bin/sh'; expected a path from the root of the repository",
         id="absolute-path",

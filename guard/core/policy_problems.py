@@ -19,6 +19,7 @@ from guard.core.policy import (
     TRAILER_PATTERN,
     ApprovalRule,
     Branch,
+    Exemption,
     Gate,
     Incidents,
     Lineage,
@@ -88,6 +89,8 @@ def place_of(loc: KeyPath) -> tuple[KeyPath, type[BaseModel] | None]:
             return loc, When
         case ("gates", int(), _, *_):
             return loc, Gate
+        case ("branches", str(), "lineage", "exemptions", int(), _, *_):
+            return loc, Exemption
         case ("branches", str(), "lineage", _, *_):
             return loc, Lineage
         case ("branches", str(), _, *_):
