@@ -3,7 +3,7 @@
 <home>/settings.toml      what this file describes
 <home>/allowed_signers    who signs with which key, in OpenSSH's format
 <home>/guard.toml         the bootstrap policy, for a target branch without a valid one (optional)
-<home>/ledger.sqlite3     the ledger
+<home>/ledger.sqlite3     the ledger, unless `database` in settings.toml names a PostgreSQL database
 <home>/keys/              permit signing keys, private, mode 0600
 <home>/jwks.json          their public halves
 """
@@ -14,8 +14,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from guard.core.errors import SettingsError
 
@@ -39,6 +40,24 @@ class ServerSettings(BaseModel):
         description="`@group` → the principals (allowed_signers names) that belong to it",
     )
     protect: tuple[str, ...] = Field(default=(), description="branches protected whatever any policy says")
+    database: str | None = Field(
+        default=None,
+        description="a PostgreSQL database instead of the file: `postgresql://ROLE@HOST/NAME`, without a password",
+    )
+
+    @field_validator("database")
+    @classmethod
+    def _is_a_url_without_a_password(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme != "postgresql":
+            raise ValueError("expected postgresql://ROLE@HOST/NAME")
+        if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
+            raise ValueError(
+                "a password does not belong here: keep it in ~/.pgpass, or in the file that PGPASSFILE names"
+            )
+        return url
 
 
 class ServerHome(BaseModel):
@@ -58,8 +77,9 @@ class ServerHome(BaseModel):
         return self.path / "guard.toml"
 
     @property
-    def ledger(self) -> Path:
-        return self.path / "ledger.sqlite3"
+    def ledger(self) -> Path | str:
+        """The database that holds it: a SQLite file's path, or a `postgresql://` URL."""
+        return self.settings.database or self.path / "ledger.sqlite3"
 
     @property
     def keys(self) -> Path:

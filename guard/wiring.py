@@ -22,7 +22,7 @@ from guard.ports import Clock, Git, Ledger, Records
 from guard.settings import ServerHome, find_home
 
 if TYPE_CHECKING:
-    from guard.adapters.ledger import SqliteLedger
+    from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
@@ -112,18 +112,18 @@ def clone_sender(clone: Path, remote: str, *, repository: str, by: str | None, k
     return Sender(repository, name, signer, outbox)
 
 
-def open_ledger(home: ServerHome) -> SqliteLedger:
+def open_ledger(home: ServerHome) -> SqlLedger:
     """The home's ledger, its schema brought up to date. Raises LedgerError."""
-    from guard.adapters.ledger import SqliteLedger
+    from guard.adapters.ledger import SqlLedger
 
-    return SqliteLedger(home.ledger, repository=home.settings.repository)
+    return SqlLedger(home.ledger, repository=home.settings.repository)
 
 
-def read_ledger(home: ServerHome) -> SqliteLedger:
+def read_ledger(home: ServerHome) -> SqlLedger:
     """The home's ledger, which has to be there already. Raises LedgerError."""
-    from guard.adapters.ledger import SqliteLedger
+    from guard.adapters.ledger import SqlLedger
 
-    return SqliteLedger(home.ledger, repository=home.settings.repository, create=False)
+    return SqlLedger(home.ledger, repository=home.settings.repository, create=False)
 
 
 def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:
@@ -162,7 +162,7 @@ class Desk:
     home: ServerHome
     clone: Path
     remote: str
-    ledger: SqliteLedger
+    ledger: SqlLedger
     sources: Sources
 
     @property

@@ -27,7 +27,8 @@ class Branch(NamedTuple):
 
 class Config(NamedTuple):
     """The compiled file. `keys` are public JWKs by `kid`; `packages` the folders that hold `cryptography`;
-    `sources` the blobs that were read as policies, by remote-tracking ref."""
+    `sources` the blobs that were read as policies, by remote-tracking ref; `database` a server's ledger in
+    PostgreSQL, "" for the file in the same folder."""
 
     branches: dict[str, Branch]
     remote: str
@@ -36,6 +37,7 @@ class Config(NamedTuple):
     packages: tuple[str, ...]
     sources: dict[str, str]
     python: str
+    database: str = ""
 
     def tracking(self, ref: str) -> str:
         """The remote-tracking ref of a branch of the guarded remote."""
@@ -57,6 +59,7 @@ def read_config(folder: Path) -> Config:
             packages=tuple(map(str, table["packages"])),
             sources={str(ref): str(blob) for ref, blob in table.get("sources", {}).items()},
             python=str(table["python"]),
+            database=str(table.get("database", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Stop("hooks.config", f"{file} cannot be used: {error}", 'run "guard install" again') from None

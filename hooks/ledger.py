@@ -1,25 +1,36 @@
-"""What the server's hook asks the ledger, read-only and with the standard library: was this permit issued for this
-move, and is it unspent?"""
+"""What the server's hook asks the ledger, read-only: was this permit issued for this move, and is it unspent?"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import sys
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from hooks.config import Config
 from hooks.permits import NoLeave
 from hooks.refs import Update
 from hooks.say import Stop
 
-_QUERY = "SELECT kind, body FROM entries WHERE repository = ? AND once IN (?, ?, ?)"
+KINDS = ("permit.issued", "permit.spent", "permit.revoked")
+PATIENCE = 10
+"""Seconds until a ledger that does not answer is given up on."""
+
+Row = tuple[object, ...]
 
 
-def check_standing(file: Path, repository: str, permit: str, update: Update) -> None:
+def check_standing(folder: Path, config: Config, repository: str, *, permit: str, update: Update) -> None:
     """Raise NoLeave unless the ledger says that the permit was issued for this move and is neither spent nor
     revoked; Stop when the ledger cannot be read."""
-    found = _entries(file, repository, permit)
+    names = [f"{kind}:{permit}" for kind in KINDS]
+    if config.database:
+        rows = _from_postgresql(config, repository, names)
+    else:
+        rows = _from_file(folder / "ledger.sqlite3", repository, names)
+    found = _bodies(rows)
     issued = found.get("permit.issued")
     if issued is None:
         raise NoLeave("permit.not-issued", "the ledger knows no such permit", 'ask for one: "guard promote"')
@@ -34,22 +45,41 @@ def check_standing(file: Path, repository: str, permit: str, update: Update) -> 
         )
 
 
-def _entries(file: Path, repository: str, permit: str) -> dict[str, dict[str, object]]:
-    kinds = ("permit.issued", "permit.spent", "permit.revoked")
+def _bodies(rows: Iterable[Row]) -> dict[str, dict[str, object]]:
+    """What each entry says, by its kind."""
     try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True, timeout=10)
-        ) as connection:
-            rows = connection.execute(
-                _QUERY, (repository, *(f"{kind}:{permit}" for kind in kinds))
-            ).fetchall()
-        found = {str(kind): json.loads(body) for kind, body in rows}
-    except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
-        raise Stop(
-            "ledger.unreadable", f"the ledger cannot be read: {error}", "have the operator look at it"
-        ) from None
+        found = {str(kind): json.loads(str(body)) for kind, body in rows}
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(str(error)) from None
     if not all(isinstance(body, dict) for body in found.values()):
-        raise Stop(
-            "ledger.unreadable", "the ledger holds an entry that makes no sense", '"guard audit verify"'
-        )
+        raise _unreadable("it holds an entry that makes no sense")
     return found
+
+
+def _from_file(file: Path, repository: str, names: list[str]) -> list[Row]:
+    query = "SELECT kind, body FROM entries WHERE repository = ? AND once IN (?, ?, ?)"
+    try:
+        uri = f"file:{quote(str(file.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+            return connection.execute(query, (repository, *names)).fetchall()
+    except (sqlite3.Error, OSError) as error:
+        raise _unreadable(str(error)) from None
+
+
+def _from_postgresql(config: Config, repository: str, names: list[str]) -> list[Row]:
+    sys.path.extend(folder for folder in config.packages if folder not in sys.path)
+    try:
+        import psycopg  # only where the ledger is kept in PostgreSQL
+    except ImportError as error:
+        raise _unreadable(f"{error}; install release-guard[service] again") from None
+    query = "SELECT kind, body FROM entries WHERE repository = %s AND once = ANY(%s)"
+    try:
+        with psycopg.connect(config.database, connect_timeout=PATIENCE) as connection:
+            connection.execute(f"SET statement_timeout = {PATIENCE * 1000}".encode())
+            return connection.execute(query, (repository, names)).fetchall()
+    except psycopg.Error as error:
+        raise _unreadable(" ".join(str(error).split())) from None
+
+
+def _unreadable(why: str) -> Stop:
+    return Stop("ledger.unreadable", f"the ledger cannot be read: {why}", "have the operator look at it")

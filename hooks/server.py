@@ -101,7 +101,7 @@ def _why_no_permit(update: Update, branch: Branch, wall: Wall) -> No | None:
     for token in wall.tokens:
         try:
             permit = check_permit(token, wall.config, branch, keys=keys, old=update.old, new=update.new)
-            check_standing(wall.folder / "ledger.sqlite3", branch.repository, permit.id, update)
+            check_standing(wall.folder, wall.config, branch.repository, permit=permit.id, update=update)
             return None
         except NoLeave as reason:
             reasons.append(reason)

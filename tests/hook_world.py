@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from guard.adapters.keys import SigningKey, ensure_signing_key
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.cli.main import status_of
 from guard.core.permit import Permit, sign
 from tests.gitrepo import Repo, clean_environment
@@ -79,8 +79,8 @@ class World:
         return ensure_signing_key(self.home / "keys", self.home / "jwks.json")
 
     @property
-    def ledger(self) -> SqliteLedger:
-        return SqliteLedger(self.home / "ledger.sqlite3", repository=NAME)
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.home / "ledger.sqlite3", repository=NAME)
 
     def head(self) -> str:
         return self.bare.rev(REF)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.adapters.local import LocalForge
 from guard.adapters.parcels import BareRepo
 from guard.core.claims import Claim, ProposalClosed, ProposalOpened
@@ -70,7 +70,7 @@ def _template() -> Path:
     work, bare = Repo.init(folder / "work"), Repo.init(folder / "bare.git", "--bare")
     work.commit("first", {"a": "1\n"})
     work.git("push", "-q", str(bare.path), f"master:{TARGET}", "master")
-    SqliteLedger(folder / "ledger.sqlite3", repository=REPOSITORY)
+    SqlLedger(folder / "ledger.sqlite3", repository=REPOSITORY)
     return folder
 
 
@@ -82,7 +82,7 @@ class LocalWorld:
         shutil.copytree(_template(), folder, dirs_exist_ok=True)
         self.work, self.bare = Repo(folder / "work"), Repo(folder / "bare.git")
         self.first = Commit(self.work.rev("HEAD"))
-        self.ledger = SqliteLedger(folder / "ledger.sqlite3", repository=REPOSITORY)
+        self.ledger = SqlLedger(folder / "ledger.sqlite3", repository=REPOSITORY)
         self.groups: dict[str, tuple[str, ...]] = {}
         self.signers = allowed(PEOPLE)
         self.broken = False

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from guard.adapters.keys import ensure_signing_key
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.adapters.promote_script import permit_environment, push, run_script
 from guard.core.model import Candidate, Commit, Decision, Outcome, Verdict
 from guard.core.permit import sign
@@ -48,8 +48,8 @@ class World:
     def clone(self) -> Path:
         return self.folder / "dev"
 
-    def ledger(self) -> SqliteLedger:
-        return SqliteLedger(self.folder / "ledger.sqlite3", repository=REPOSITORY)
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.folder / "ledger.sqlite3", repository=REPOSITORY)
 
     def head(self, ref: str = REF) -> Commit | None:
         done = Repo(self.bare).run("rev-parse", "--verify", "--quiet", ref)

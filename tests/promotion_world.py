@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.core.model import Commit
 from tests.gitrepo import ISOLATION, Repo, clean_environment
 
@@ -54,6 +54,7 @@ class Server:
     dev: Repo
     old: str
     fix: str
+    database: str | None = None
 
     def guard(self, *arguments: str, cwd: Path | None = None, stdin: str = "", **extra: str) -> Done:
         """`guard` in a process of its own, in the clone."""
@@ -71,8 +72,8 @@ class Server:
         return done.out
 
     @property
-    def ledger(self) -> SqliteLedger:
-        return SqliteLedger(self.bare.path / "guard" / "ledger.sqlite3", repository=NAME)
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.database or self.bare.path / "guard" / "ledger.sqlite3", repository=NAME)
 
     def head(self, ref: str = REF) -> Commit:
         return Commit(self.bare.rev(ref))
@@ -82,8 +83,16 @@ class Server:
         return [entry.kind for entry in self.ledger.entries() if not entry.kind.startswith("statement.")]
 
 
-def make_server(folder: Path, *, policy: str = POLICY, script: str = PUSHES, adopted: bool = True) -> Server:
-    """A fresh one below `folder`; one commit on master waits to be promoted, and nothing is proposed."""
+def make_server(
+    folder: Path,
+    *,
+    policy: str = POLICY,
+    script: str = PUSHES,
+    adopted: bool = True,
+    database: str | None = None,
+) -> Server:
+    """A fresh one below `folder`, its ledger in a file or in `database`; one commit on master waits to be promoted,
+    and nothing is proposed."""
     bare = Repo.init(folder / "platform.git", "--bare", env=ISOLATION)
     bare.git("config", "core.logAllRefUpdates", "true")
     dev = bare.clone(folder / "dev")
@@ -95,8 +104,8 @@ def make_server(folder: Path, *, policy: str = POLICY, script: str = PUSHES, ado
     dev.git("push", "-q", "origin", "master", f"master:{REF}")
     fix = dev.commit("a fix", {"app": "two\n"})
     dev.git("push", "-q", "origin", "master")
-    server = Server(folder, bare, dev, old, fix)
-    server.ok("install", "--server", str(bare.path))
+    server = Server(folder, bare, dev, old, fix, database)
+    server.ok("install", "--server", str(bare.path), *(["--database", database] if database else []))
     _give_key(folder)
     (bare.path / "guard" / "allowed_signers").write_text(
         f"ann@example.com {(folder / 'key.pub').read_text()}\n"

@@ -61,7 +61,15 @@ submitters = ["{CI}"]
 class ServiceWorld:
     """A project with one commit on both branches and a check; the service's worker is stepped by the test."""
 
-    def __init__(self, folder: Path, forge: str, *, policy_text: str | None = None, branch: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        forge: str,
+        *,
+        policy_text: str | None = None,
+        branch: str = "",
+        database: str | None = None,
+    ) -> None:
         self.work = Repo.init(folder / "work")
         repository = SIDES[forge].repository
         text = policy(forge, repository, branch=branch) if policy_text is None else policy_text
@@ -70,14 +78,15 @@ class ServiceWorld:
         self.work.git("push", "-q", str(self.bare.path), "master", f"master:refs/heads/{BRANCH}")
         self.side: Side = SIDES[forge](self.bare)
         self.home = folder / "home"
-        self._write_home(repository)
+        self._write_home(repository, database)
         self.service = self.open()
 
-    def _write_home(self, repository: str) -> None:
+    def _write_home(self, repository: str, database: str | None) -> None:
         self.home.mkdir()
         mirror = self.home / "mirror.git"
         (self.home / "settings.toml").write_text(
             f'repository = "{repository}"\ngit_dir = "{mirror}"\nprotect = ["{BRANCH}"]\n'
+            + (f'database = "{database}"\n' if database else "")
         )
         self._write_service(self.bare.path)
         (self.home / "allowed_signers").write_text(signer_line(CI) + "\n" + signer_line("sam") + "\n")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from guard import wiring
 from guard.adapters.git import GitRepo
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.cli.drift import drift
 from guard.core.drift import Drift
 from guard.core.errors import UsageError
@@ -57,7 +57,7 @@ def test_from_the_merge_base_all_of_it_is_listed(world: World) -> None:
 
 
 def test_from_the_last_promotion_only_what_came_since(world: World, tmp_path: Path) -> None:
-    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", repository="r")
+    ledger = SqlLedger(tmp_path / "ledger.sqlite3", repository="r")
     assert titles(find(world, ledger=ledger)) == ["own", "later"], "there was none yet"
     moved(ledger, world.repo.rev("release~2"))
     moved(ledger, world.repo.rev("release~1"))

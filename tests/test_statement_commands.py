@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.adapters.ledger import SqliteLedger
+from guard.adapters.ledger import SqlLedger
 from guard.cli.main import status_of
 from guard.core.canonical import digest_of_bytes
 from guard.core.model import Commit
@@ -80,7 +80,7 @@ class Town:
         self.keys = folder / "keys"
 
     def bodies(self, kind: str) -> list[Mapping[str, object]]:
-        ledger = SqliteLedger(self.home / "ledger.sqlite3", repository=REPOSITORY)
+        ledger = SqlLedger(self.home / "ledger.sqlite3", repository=REPOSITORY)
         found = [entry.body["statement"] for entry in ledger.entries(f"statement.{kind}")]
         return [body for body in found if isinstance(body, Mapping)]
 

@@ -1,11 +1,9 @@
-"""The ledger on SQLite: append-only, hash-chained, one chain for each repository."""
+"""The ledger in the server side's database: append-only, hash-chained, one chain for each repository."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Select, Table, Text, insert, select
 
-from guard.adapters.database import PATIENCE, open_database, reading, writing
+from guard.adapters.database import PATIENCE, missing_triggers, open_database, reading, writing
+from guard.adapters.locks import advisory_lock, file_lock
 from guard.core.canonical import canonical_bytes, parse_canonical
-from guard.core.errors import LedgerError, Refused
+from guard.core.errors import LedgerError
 from guard.ports import Entry
 
 FIRST_PREV = "sha256:" + "0" * 64
@@ -28,8 +27,6 @@ _PAGE = 500
 
 _PAGE_BACK = 50
 """The same for walks backwards, which mostly end soon."""
-
-_TRIGGERS = frozenset({"entries_no_update", "entries_no_delete", "entries_in_order"})
 
 entries_table = Table(
     "entries",
@@ -54,17 +51,18 @@ class Checkpoint:
     hash: str
 
 
-class SqliteLedger:
-    """The port Ledger for one repository's chain in one file. Opens nothing for longer than a call."""
+class SqlLedger:
+    """The port Ledger for one repository's chain in a SQLite file or on PostgreSQL. Opens nothing for longer than a
+    call, but for the lock of a branch."""
 
     def __init__(
-        self, path: Path, *, repository: str, create: bool = True, patience: timedelta = PATIENCE
+        self, where: Path | str, *, repository: str, create: bool = True, patience: timedelta = PATIENCE
     ) -> None:
-        """Opens the file and brings its tables up to date; `create` makes one that is not there. Raises
-        LedgerError."""
+        """Opens a file and brings its tables up to date (`create` makes one that is not there), or a prepared
+        database by its URL. Raises LedgerError."""
         self.repository = repository
-        self._engine = open_database(path, create=create, patience=patience)
-        self._locks = path.with_name("locks")
+        self._engine = open_database(where, create=create, patience=patience)
+        self._locks = where.with_name("locks") if isinstance(where, Path) else None
 
     def append(
         self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
@@ -128,22 +126,15 @@ class SqliteLedger:
 
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:
-        """See the port. A flock on a file beside the database, which no child process inherits."""
-        name = hashlib.sha256(f"{self.repository}\0{ref}".encode()).hexdigest() + ".lock"
-        try:
-            self._locks.mkdir(exist_ok=True)
-            descriptor = os.open(self._locks / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-        except OSError as error:
-            raise LedgerError(
-                f"no lock can be kept in {self._locks}: {error.strerror}",
-                fix="let whoever promotes write in that folder",
-                code="ledger.no-lock",
-            ) from None
-        try:
-            _lock(descriptor, ref)
+        """See the port."""
+        name = hashlib.sha256(f"{self.repository}\0{ref}".encode()).hexdigest()
+        held = (
+            advisory_lock(self._engine, name, ref=ref)
+            if self._locks is None
+            else file_lock(self._locks, name, ref=ref)
+        )
+        with held:
             yield
-        finally:
-            os.close(descriptor)
 
     def _rows(self) -> Select[Any]:
         return select(entries_table).where(_T.repository == self.repository)
@@ -169,11 +160,7 @@ class SqliteLedger:
             page_query = rows.where(_T.seq < last if newest_first else _T.seq > last)
 
     def _check_triggers(self) -> None:
-        with reading(self._engine) as connection:
-            names = set(
-                connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars()
-            )
-        if missing := sorted(_TRIGGERS - names):
+        if missing := missing_triggers(self._engine):
             raise _broken(f"the triggers that keep it append-only are gone: {', '.join(missing)}")
 
 
@@ -242,18 +229,3 @@ def _entry(fields: Mapping[Any, Any]) -> Entry:
     except (ValueError, TypeError, RecursionError):
         raise _broken(f"entry {fields['seq']} cannot be read") from None
     return Entry(**{**fields, "body": body})
-
-
-def _lock(descriptor: int, ref: str) -> None:
-    """Take the lock or raise Refused; leave our process id in the file for whoever finds it taken."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        raise Refused(
-            f"somebody else is promoting {ref.removeprefix('refs/heads/')} (process {holder})",
-            fix="wait until that promotion has ended, then try again",
-            code="promotion.locked",
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

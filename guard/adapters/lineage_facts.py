@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, Text, and_, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from guard.adapters.database import reading, writing
 from guard.core.errors import LedgerError
@@ -20,6 +20,12 @@ lineage_facts_table = Table(
     Column("fact", Text),
 )
 _T = lineage_facts_table.columns
+
+KEEP = {
+    "sqlite": sqlite.insert(lineage_facts_table).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(lineage_facts_table).on_conflict_do_nothing(),
+}
+"""The same statement in each database's words: a row that is there already stays."""
 
 MOST = {"range": 200, "pick": 100_000}
 """How many facts of each kind are kept; the oldest go first. A range's is some 100 KB, a pick's 100 bytes."""
@@ -54,7 +60,7 @@ class KeptFacts:
             return
         try:
             with writing(self._engine) as connection:
-                connection.execute(insert(lineage_facts_table).on_conflict_do_nothing(), rows)
+                connection.execute(KEEP[connection.dialect.name], rows)
                 of_kind = select(_T.id).where(_T.kind == kind)
                 oldest = of_kind.order_by(_T.id.desc()).offset(MOST[kind]).limit(1).scalar_subquery()
                 connection.execute(delete(lineage_facts_table).where(_T.kind == kind, _T.id <= oldest))

@@ -18,7 +18,7 @@ from guard.core.errors import LedgerError, UsageError
 from guard.render.safe import plain
 
 if TYPE_CHECKING:
-    from guard.adapters.ledger import Checkpoint, SqliteLedger
+    from guard.adapters.ledger import Checkpoint, SqlLedger
     from guard.ports import Entry
 
 _CHECKPOINT = re.compile(r"([1-9][0-9]{0,15}):(sha256:[0-9a-f]{64})")
@@ -125,7 +125,7 @@ def verify(*, checkpoint: str | None, server: str | None, remote: str, form: str
     return 0
 
 
-def _ledger(server: str | None, remote: str) -> SqliteLedger:
+def _ledger(server: str | None, remote: str) -> SqlLedger:
     from guard.wiring import read_ledger, server_side
 
     return read_ledger(server_side(server=server, clone=Path(), remote=remote, what="guard audit"))
@@ -162,7 +162,7 @@ def _moment(text: str, *, now: datetime) -> str:
         ) from None
 
 
-def _about(ledger: SqliteLedger, branch: str | None) -> Callable[[Entry], bool]:
+def _about(ledger: SqlLedger, branch: str | None) -> Callable[[Entry], bool]:
     """Which entries speak of the branch: by its name, by a statement's target, or by one of its promotions."""
     if branch is None:
         return lambda _entry: True

@@ -54,6 +54,11 @@ _SCOPE = (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --server: the operator's bootstrap policy, for branches without a valid one of their own.",
 )
+@click.option(
+    "--database",
+    metavar="URL",
+    help="With --server: keep the ledger in PostgreSQL, in a database that guard database prepare has made ready.",
+)
 def install(repo: Path, scope: str | None, remote: str, server: Path | None, **wishes: Any) -> None:
     """Install the hooks that keep a protected branch from moving by anything but a promotion.
 

@@ -86,9 +86,11 @@ def document(
     packages: Iterable[str] = (),
     sources: Mapping[str, str] | None = None,
     python: str,
+    database: str = "",
 ) -> dict[str, object]:
     """The content of `hooks.json`. `repository` overrides what the policies say (a server knows its own name);
-    `sources` are the remote-tracking refs whose policies were read, with the blob that each has as `guard.toml`."""
+    `sources` are the remote-tracking refs whose policies were read, with the blob that each has as `guard.toml`;
+    `database` is the URL of a server's ledger, "" for the file beside it."""
     branches = {
         entry.ref: {
             "repository": repository or entry.repository,
@@ -107,6 +109,7 @@ def document(
         "packages": list(packages),
         "sources": dict(sources or {}),
         "python": python,
+        **({"database": database} if database else {}),
     }
 
 

@@ -38,6 +38,8 @@ class Settings(Protocol):
     def git_dir(self) -> Path: ...
     @property
     def protect(self) -> tuple[str, ...]: ...
+    @property
+    def database(self) -> str | None: ...
 
 
 class Home(Protocol):
@@ -61,6 +63,7 @@ class Wishes:
     repository: str | None = None
     protect: tuple[str, ...] = ()
     policy: Path | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,11 @@ def _write(repo: Bare, home: Home, protected: tuple[Protection, ...], files: Hoo
     default = default_branch(repo)
     watched = dict.fromkeys([*refs, *([f"refs/heads/{default}"] if default else [])])
     content = document(
-        protected, repository=home.settings.repository, packages=files.packages, python=files.python
+        protected,
+        repository=home.settings.repository,
+        packages=files.packages,
+        python=files.python,
+        database=home.settings.database or "",
     )
     lists = {"protected": patterns(refs, own=True), "watched": tuple(watched)}
     write_compiled(home.path, content, lists)
@@ -170,7 +177,7 @@ def _make_home(repo: Bare, stores: Stores, wishes: Wishes) -> tuple[Home, list[s
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "settings.toml").exists():
             name = wishes.repository or _name_in_policies(repo, bootstrap)
-            text = _settings(name, repo.git_dir, wishes.protect)
+            text = _settings(name, repo.git_dir, wishes)
             (folder / "settings.toml").write_text(text, encoding="utf-8")
             lines.append(f"made the server side of {name} in {folder}")
         (folder / "allowed_signers").touch(mode=0o644)
@@ -191,6 +198,11 @@ def _refuse_contradiction(home: Home, repo: Bare, wishes: Wishes) -> None:
     if wishes.repository not in {None, settings.repository}:
         raise UsageError(
             f"{file} says repository = {settings.repository!r}", fix="change it there, or drop --repository"
+        )
+    if wishes.database not in {None, settings.database}:
+        raise UsageError(
+            f"{file} names another place for the ledger",
+            fix="move it there first (guard backup), change `database` in that file, then run this again",
         )
     if missing := set(wishes.protect) - set(settings.protect):
         named = ", ".join(sorted(missing))
@@ -217,9 +229,10 @@ def _name_in_policies(repo: Bare, bootstrap: Policy | None) -> str:
     )
 
 
-def _settings(name: str, git_dir: Path, protect: tuple[str, ...]) -> str:
-    protected = f"protect = [{', '.join(map(_toml, protect))}]\n" if protect else ""
-    return f"repository = {_toml(name)}\ngit_dir = {_toml(str(git_dir))}\n{protected}"
+def _settings(name: str, git_dir: Path, wishes: Wishes) -> str:
+    protected = f"protect = [{', '.join(map(_toml, wishes.protect))}]\n" if wishes.protect else ""
+    database = f"database = {_toml(wishes.database)}\n" if wishes.database else ""
+    return f"repository = {_toml(name)}\ngit_dir = {_toml(str(git_dir))}\n{protected}{database}"
 
 
 def _toml(text: str) -> str:
