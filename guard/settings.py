@@ -12,18 +12,34 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from guard.core.durations import Duration
 from guard.core.errors import SettingsError
 
 HOME_NAME = "guard"
 """The folder inside a bare repository that holds the server side, unless the operator chose another."""
 
 Principal = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class CheckpointSettings(BaseModel):
+    """`[checkpoints]`: where signed checkpoints of the ledger go, and how often the service sends them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: tuple[str, ...] = Field(
+        default=(),
+        description="`file:/PATH`, `syslog:`, `syslog://HOST:PORT`, `https://HOST/PATH` or `comment:NUMBER`",
+    )
+    every: Duration = Field(
+        default=timedelta(hours=1), description="sent this often, when the ledger has grown"
+    )
 
 
 class ServerSettings(BaseModel):
@@ -43,6 +59,10 @@ class ServerSettings(BaseModel):
     database: str | None = Field(
         default=None,
         description="a PostgreSQL database instead of the file: `postgresql://ROLE@HOST/NAME`, without a password",
+    )
+
+    checkpoints: CheckpointSettings = Field(
+        default=CheckpointSettings(), description="where the ledger's checkpoints are kept, off this machine"
     )
 
     @field_validator("database")

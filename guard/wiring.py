@@ -24,6 +24,7 @@ from guard.settings import ServerHome, find_home
 if TYPE_CHECKING:
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
+    from guard.journeys.checkpoints import Sent
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
     from guard.journeys.receiving import Update
@@ -124,6 +125,34 @@ def read_ledger(home: ServerHome) -> SqlLedger:
     from guard.adapters.ledger import SqlLedger
 
     return SqlLedger(home.ledger, repository=home.settings.repository, create=False)
+
+
+def sealed_checkpoint(home: ServerHome, ledger: SqlLedger) -> str | None:
+    """A sealed checkpoint of now as a line; None of an empty ledger."""
+    from guard.adapters.keys import load_signing_key
+    from guard.journeys.checkpoints import make_checkpoint
+
+    made = make_checkpoint(ledger, load_signing_key(home.keys, home.jwks), now=system_clock().now())
+    return f"{made[1]}\n" if made else None
+
+
+def send_checkpoints(
+    home: ServerHome,
+    ledger: SqlLedger,
+    *,
+    to: Sequence[str] = (),
+    comment: Callable[[str, str], None] | None = None,
+) -> tuple[Sent, ...]:
+    """Leave a checkpoint at each destination of the settings, or at these, that lacks the newest entries. `comment`
+    is how the service speaks on the forge. Raises SettingsError for a destination that is none."""
+    from guard.adapters.checkpoint_sinks import sinks
+    from guard.adapters.keys import load_signing_key
+    from guard.journeys.checkpoints import send_checkpoints as send_them
+
+    places = sinks(to or home.settings.checkpoints.to, comment=comment)
+    if not places:
+        return ()
+    return send_them(ledger, load_signing_key(home.keys, home.jwks), places, now=system_clock().now())
 
 
 def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from guard import wiring
 from guard.core.errors import SettingsError
 from guard.core.facts import Proposal, Wake
+from guard.core.model import Commit
 from guard.core.statements import StatementError, parse_statement
 from guard.journeys.delivery import Office
 from guard.journeys.gather import Sources
@@ -21,9 +22,11 @@ from guard.settings import ServerHome, load_home
 
 if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
+    from guard.adapters.ledger import SqlLedger
     from guard.adapters.lineage_facts import KeptFacts
     from guard.adapters.mirror import Mirror
     from guard.adapters.told import ToldMemory
+    from guard.journeys.checkpoints import Sent
 
 ELSEWHERE = frozenset({"evidence", "signoff"})
 """The statements that count where a forge knows the rest: people approve on the forge itself."""
@@ -59,7 +62,7 @@ class Service:
     secrets: Secrets
     branches: tuple[str, ...]
     inbox: DeliveryInbox
-    ledger: Ledger
+    ledger: SqlLedger
     memory: ToldMemory
     mirror: Mirror | None
     clock: Clock
@@ -95,6 +98,19 @@ class Service:
                 tell=tell,
                 url=self.settings.public_url if self.settings.pages else "",
             )
+
+    def send_checkpoints(self) -> tuple[Sent, ...]:
+        """Leave checkpoints of the ledger where the settings say. Raises SettingsError, LedgerError."""
+        speaking = FORGES[self.settings.forge](self)
+
+        def comment(number: str, text: str) -> None:
+            if speaking is None:
+                raise SettingsError(
+                    "there is no forge to comment on", fix="name another place in [checkpoints]"
+                )
+            speaking.add_comment(_numbered(number), text)
+
+        return wiring.send_checkpoints(self.home, self.ledger, comment=comment)
 
     def receive(self, statement: bytes, signature: bytes, report: bytes | None) -> str:
         """Check a statement as a push would be, record it, keep its report, and look at everything again; its name.
@@ -169,6 +185,11 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
         clock=wiring.system_clock(),
         facts=KeptFacts(engine),
     )
+
+
+def _numbered(number: str) -> Proposal:
+    """A merge request (GitHub: an issue or pull request) of which nothing but the number matters."""
+    return Proposal(id=number, target="", head=Commit("0" * 40), title="", proposer=None)
 
 
 def _branches(home: ServerHome, ledger: Ledger) -> tuple[str, ...]:

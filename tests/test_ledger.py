@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import event
 
 from guard.adapters import database
-from guard.adapters.ledger import FIRST_PREV, Checkpoint, SqlLedger, entry_hash, rfc3339
+from guard.adapters.ledger import SqlLedger, rfc3339
+from guard.core.chain import FIRST_PREV, Checkpoint, entry_hash
 from guard.core.errors import GuardError, LedgerError
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
@@ -200,17 +201,17 @@ def test_a_cut_end_shows_against_a_checkpoint_only(tmp_path: Path) -> None:
     with closing(raw(tmp_path)) as connection:
         without_triggers(connection, lambda c: c.execute("DELETE FROM entries WHERE seq > 3"))
     assert ledger.verify() == 3
-    assert code_of(lambda: ledger.verify_to_head(checkpoint=mark)) == "ledger.broken"
+    assert code_of(lambda: ledger.verify_to_head(checkpoints=[mark])) == "ledger.broken"
     for number in (7, 8):
         ledger.append("note", {"number": number}, at=NOW)
-    assert code_of(lambda: ledger.verify_to_head(checkpoint=mark)) == "ledger.broken"
+    assert code_of(lambda: ledger.verify_to_head(checkpoints=[mark])) == "ledger.broken"
 
 
 def test_a_chain_that_grew_since_fits_its_checkpoint(tmp_path: Path) -> None:
     ledger = filled(tmp_path)
     mark = Checkpoint(*ledger.verify_to_head())
     ledger.append("note", {}, at=NOW)
-    assert ledger.verify_to_head(checkpoint=mark)[0] == 6
+    assert ledger.verify_to_head(checkpoints=[mark])[0] == 6
 
 
 # What the world does to a file.

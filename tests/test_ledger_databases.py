@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from guard.adapters.database import writing
-from guard.adapters.ledger import FIRST_PREV, SqlLedger, entries_table, entry_hash, rfc3339
+from guard.adapters.ledger import SqlLedger, entries_table, rfc3339
 from guard.core.canonical import CanonicalError, canonical_bytes, digest_of
+from guard.core.chain import FIRST_PREV, entry_hash
 from guard.core.errors import Refused
 from tests.ledgers import BOTH, ON_POSTGRESQL, Place, new_place, open_place
 from tests.test_ledger import NOW, REF, ROOT, code_of

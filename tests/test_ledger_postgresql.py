@@ -7,8 +7,9 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from guard.adapters.ledger import Checkpoint, SqlLedger, entry_hash
+from guard.adapters.ledger import SqlLedger
 from guard.adapters.postgresql import make_tables
+from guard.core.chain import Checkpoint, entry_hash
 from guard.core.errors import LedgerError
 from tests.ledgers import open_place
 from tests.postgres import Database, fresh_database
@@ -162,7 +163,7 @@ def test_a_cut_end_shows_against_a_checkpoint(database: Database, ledger: SqlLed
     mark = Checkpoint(*ledger.verify_to_head())
     database.run(OFF, "DELETE FROM entries WHERE seq > 3", *ON)
     assert ledger.verify() == 3
-    assert code_of(lambda: ledger.verify_to_head(checkpoint=mark)) == "ledger.broken"
+    assert code_of(lambda: ledger.verify_to_head(checkpoints=[mark])) == "ledger.broken"
 
 
 def test_an_insertion_with_a_forged_hash_breaks_the_chain(database: Database, ledger: SqlLedger) -> None:

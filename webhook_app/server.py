@@ -14,6 +14,7 @@ from guard.core.errors import GuardError
 from guard.journeys.publish import protection_warnings
 from guard.wiring_service import Service, open_service
 from webhook_app.app import create_app
+from webhook_app.checkpoints import Checkpointer
 from webhook_app.worker import Sweeper, Worker
 
 log = logging.getLogger("guard.service")
@@ -93,7 +94,8 @@ def report_protection(service: Service) -> None:
 
 def _threads(service: Service, stop: threading.Event) -> list[threading.Thread]:
     workers = [Worker(service, stop=stop) for _ in range(service.settings.workers)]
-    return [*workers, Sweeper(service, stop=stop)]
+    sends = [Checkpointer(service, stop=stop)] if service.home.settings.checkpoints.to else []
+    return [*workers, Sweeper(service, stop=stop), *sends]
 
 
 def _dead(threads: list[threading.Thread]) -> str:

@@ -80,6 +80,23 @@ def read_jwks(path: Path) -> dict[str, Mapping[str, object]]:
         raise SettingsError(f"{path}: {error}", fix="restore the file from a backup") from None
 
 
+def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
+    """The keys themselves, by id. Raises SettingsError."""
+    try:
+        return {
+            kid: Ed25519PublicKey.from_public_bytes(_raw(jwk["x"])) for kid, jwk in read_jwks(path).items()
+        }
+    except (KeyError, ValueError, TypeError, UnicodeError) as error:
+        raise SettingsError(
+            f"{path}: a key in it is not usable: {error}", fix="restore the file from a backup"
+        ) from None
+
+
+def _raw(x: object) -> bytes:
+    text = str(x)
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def public_jwk(key: Ed25519PublicKey) -> dict[str, str]:
     """The JWK of a public key, with its thumbprint as `kid`."""
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,9 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Row, Select, Table
 from guard.adapters.database import PATIENCE, missing_triggers, open_database, reading, writing
 from guard.adapters.locks import advisory_lock, file_lock
 from guard.core.canonical import canonical_bytes, parse_canonical
+from guard.core.chain import FIRST_PREV, Checkpoint, broken, entry_hash, verify_chain
 from guard.core.errors import LedgerError
 from guard.ports import Entry
-
-FIRST_PREV = "sha256:" + "0" * 64
-"""What the first entry of a chain names as its predecessor."""
 
 _PAGE = 500
 """Entries read in one go; a page's bodies are all that a walk over the ledger keeps in memory."""
@@ -41,14 +37,6 @@ entries_table = Table(
     Column("hash", Text),
 )
 _T = entries_table.c
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a chain looked like at some time, kept elsewhere: it had `count` entries, the last with `hash`."""
-
-    count: int
-    hash: str
 
 
 class SqlLedger:
@@ -104,25 +92,14 @@ class SqlLedger:
     def verify(self) -> int:
         return self.verify_to_head()[0]
 
-    def verify_to_head(self, *, checkpoint: Checkpoint | None = None) -> tuple[int, str]:
+    def verify_to_head(self, *, checkpoints: Iterable[Checkpoint] = ()) -> tuple[int, str]:
         """How many entries were checked, and the last one's hash. Raises LedgerError `ledger.broken` naming the
         first that does not add up.
 
-        Entries cut off the end leave a good, shorter chain: only a checkpoint, kept elsewhere, shows that.
+        Entries cut off the end leave a good, shorter chain: only checkpoints, kept elsewhere, show that.
         """
         self._check_triggers()
-        count, prev = 0, FIRST_PREV
-        for row in self._walk(()):
-            count += 1
-            _check(row, seq=count, prev=prev)
-            prev = row.hash
-            if checkpoint and count == checkpoint.count and prev != checkpoint.hash:
-                raise _broken(f"entry {count} is not the one that the checkpoint names")
-        if checkpoint and count < checkpoint.count:
-            raise _broken(
-                f"the checkpoint names {checkpoint.count} entries, {count} are left: its end was cut off"
-            )
-        return count, prev
+        return verify_chain((dict(row._mapping) for row in self._walk(())), checkpoints=checkpoints)
 
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:
@@ -161,7 +138,7 @@ class SqlLedger:
 
     def _check_triggers(self) -> None:
         if missing := missing_triggers(self._engine):
-            raise _broken(f"the triggers that keep it append-only are gone: {', '.join(missing)}")
+            raise broken(f"the triggers that keep it append-only are gone: {', '.join(missing)}")
 
 
 def rfc3339(at: datetime) -> str:
@@ -169,48 +146,6 @@ def rfc3339(at: datetime) -> str:
     if at.tzinfo is None:
         raise ValueError("a moment without a time zone")
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def entry_hash(
-    *, repository: str, seq: int, at: str, kind: str, body: str, once: str | None, prev: str
-) -> str:
-    """The hash of an entry whose body is `body`, a canonical JSON text.
-
-    The canonical JSON of the whole is put together around that text, members in their sorted order, because
-    encoding each body anew would make verifying a million entries slow.
-    """
-    parts = (
-        f'{{"at":{_json(at)},"body":{body},"kind":{_json(kind)},"once":{_json(once)},'
-        f'"prev":{_json(prev)},"repository":{_json(repository)},"seq":{seq:d}}}'
-    )
-    return "sha256:" + hashlib.sha256(parts.encode("utf-8")).hexdigest()
-
-
-_json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def _check(row: Row[Any], *, seq: int, prev: str) -> None:
-    """Raise LedgerError unless this row is a sound entry `seq` that follows the one with hash `prev`."""
-    fields = dict(row._mapping)
-    if fields["seq"] != seq:
-        raise _broken(f"entry {seq} is missing: entry {fields['seq']!r} stands in its place")
-    claimed = fields.pop("hash")
-    try:
-        sound = isinstance(json.loads(fields["body"]), dict) and entry_hash(**fields) == claimed
-    except (ValueError, TypeError, RecursionError):
-        sound = False
-    if not sound:
-        raise _broken(f"entry {seq} is not what was recorded: its hash does not fit its content")
-    if fields["prev"] != prev:
-        raise _broken(f"entry {seq} does not follow entry {seq - 1}: one of them was put in or replaced")
-
-
-def _broken(message: str) -> LedgerError:
-    return LedgerError(
-        f"the ledger does not add up: {message}",
-        fix="stop promotions, keep the file as evidence, and compare it with a backup",
-        code="ledger.broken",
-    )
 
 
 def _same(row: Row[Any], kind: str, text: str) -> Entry:
@@ -227,5 +162,5 @@ def _entry(fields: Mapping[Any, Any]) -> Entry:
     try:
         body = parse_canonical(fields["body"])
     except (ValueError, TypeError, RecursionError):
-        raise _broken(f"entry {fields['seq']} cannot be read") from None
+        raise broken(f"entry {fields['seq']} cannot be read") from None
     return Entry(**{**fields, "body": body})

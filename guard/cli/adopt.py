@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guard.cli.audit import form_option, remote_option, server_option
+from guard.cli.auditing import form_option, remote_option, server_option
 from guard.render.safe import plain
 
 if TYPE_CHECKING:

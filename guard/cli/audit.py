@@ -1,4 +1,4 @@
-"""`guard audit log` and `guard audit verify`: read the ledger, and check that it adds up."""
+"""`guard audit` and its `log`: read the ledger of everything that was decided, permitted and moved."""
 
 from __future__ import annotations
 
@@ -8,32 +8,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from guard.cli.audit_export import export
+from guard.cli.audit_verify import checkpoint, verify
+from guard.cli.auditing import form_option, opened, remote_option, server_option
 from guard.core.durations import parse_duration
-from guard.core.errors import LedgerError, UsageError
+from guard.core.errors import UsageError
 from guard.render.safe import plain
 
 if TYPE_CHECKING:
-    from guard.adapters.ledger import Checkpoint, SqlLedger
+    from guard.adapters.ledger import SqlLedger
     from guard.ports import Entry
-
-_CHECKPOINT = re.compile(r"([1-9][0-9]{0,15}):(sha256:[0-9a-f]{64})")
-
-server_option = click.option(
-    "--server",
-    metavar="BARE.git",
-    help="The guarded repository [default: GUARD_SERVER, or the remote's, if local].",
-)
-remote_option = click.option(
-    "--remote", default="origin", show_default=True, help="The remote whose guard it is."
-)
-form_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 
 
 @click.group()
@@ -42,7 +30,8 @@ def audit() -> None:
 
     \b
     guard audit log --kind branch.moved --since 30d
-    guard audit verify
+    guard audit verify --checkpoint /mnt/append-only/guard.checkpoints
+    guard audit export --out ledger.jsonl
     """
 
 
@@ -54,6 +43,8 @@ def audit() -> None:
     "--since", metavar="WHEN", help="Only from then on: a span (7d, 12h) or a moment (2026-05-01T12:00:00Z)."
 )
 @click.option("--ref", metavar="BRANCH", help="Only entries that speak of this branch.")
+@click.option("--until", metavar="WHEN", help="Only up to then, likewise.")
+@click.option("--by", metavar="NAME", help="Only what this person asked for or stated.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
 @server_option
 @remote_option
@@ -62,6 +53,8 @@ def log(
     *,
     kinds: tuple[str, ...],
     since: str | None,
+    until: str | None,
+    by: str | None,
     ref: str | None,
     limit: int | None,
     server: str | None,
@@ -76,11 +69,17 @@ def log(
     """
     from guard.wiring import system_clock
 
-    start = _moment(since, now=system_clock().now()) if since else ""
-    ledger = _ledger(server, remote)
+    now = system_clock().now()
+    start = _moment("--since", since, now=now) if since else ""
+    end = _moment("--until", until, now=now) if until else "~"
+    ledger = opened(server, remote)
     speaks = _about(ledger, ref)
     entries = ledger.entries(*kinds, newest_first=limit is not None)
-    shown: Iterable[Entry] = (entry for entry in entries if entry.at >= start and speaks(entry))
+    shown: Iterable[Entry] = (
+        entry
+        for entry in entries
+        if start <= entry.at <= end and speaks(entry) and (not by or by in _people(entry))
+    )
     if limit is not None:
         shown = reversed(list(islice(shown, limit)))
     for entry in shown:
@@ -88,61 +87,7 @@ def log(
     return 0
 
 
-@audit.command()
-@click.option(
-    "--checkpoint",
-    metavar="COUNT:HASH",
-    help="What an earlier run printed, kept elsewhere: shows whether entries were cut off since.",
-)
-@server_option
-@remote_option
-@form_option
-def verify(*, checkpoint: str | None, server: str | None, remote: str, form: str) -> int:
-    """Check every entry's hash and place in the chain; name the first that does not add up.
-
-    A changed, removed, inserted or moved entry is found. Entries cut off the end leave a good, shorter chain:
-    give the checkpoint that an earlier run printed to find that too.
-
-    \b
-    guard audit verify --checkpoint 1041:sha256:6e3f…
-
-    Exit status: 0 it adds up, 1 it does not, 2 it could not be read.
-    """
-    mark = _checkpoint(checkpoint) if checkpoint else None
-    ledger = _ledger(server, remote)
-    try:
-        count, last = ledger.verify_to_head(checkpoint=mark)
-    except LedgerError as error:
-        if error.code == "ledger.broken":
-            error.exit_status = 1
-            if form == "json":
-                click.echo(json.dumps({"sound": False, "why": error.message}))
-        raise
-    if form == "json":
-        click.echo(json.dumps({"sound": True, "entries": count, "head": last}))
-    else:
-        click.echo(f"the ledger adds up: {count} entries\ncheckpoint: {count}:{last}")
-    return 0
-
-
-def _ledger(server: str | None, remote: str) -> SqlLedger:
-    from guard.wiring import read_ledger, server_side
-
-    return read_ledger(server_side(server=server, clone=Path(), remote=remote, what="guard audit"))
-
-
-def _checkpoint(text: str) -> Checkpoint:
-    from guard.adapters.ledger import Checkpoint
-
-    match = _CHECKPOINT.fullmatch(text)
-    if match is None:
-        raise UsageError(
-            "--checkpoint takes COUNT:HASH, as guard audit verify prints it", fix="copy it whole"
-        )
-    return Checkpoint(count=int(match[1]), hash=match[2])
-
-
-def _moment(text: str, *, now: datetime) -> str:
+def _moment(option: str, text: str, *, now: datetime) -> str:
     """A span before now, or a moment, in the ledger's own form, which sorts as text."""
     from guard.adapters.ledger import rfc3339
 
@@ -158,7 +103,7 @@ def _moment(text: str, *, now: datetime) -> str:
         return rfc3339(at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise UsageError(
-            f"--since: {plain(text)!r} is no span and no moment", fix="7d, or 2026-05-01T12:00Z"
+            f"{option}: {plain(text)!r} is no span and no moment", fix="7d, or 2026-05-01T12:00Z"
         ) from None
 
 
@@ -181,6 +126,13 @@ def _about(ledger: SqlLedger, branch: str | None) -> Callable[[Entry], bool]:
     return speaks
 
 
+def _people(entry: Entry) -> set[object]:
+    """Who asked for it, did it or stated it."""
+    statement = entry.body.get("statement")
+    said = statement.get("by") if isinstance(statement, dict) else None
+    return {entry.body.get("by"), entry.body.get("actor"), said}
+
+
 def _line(entry: Entry) -> str:
     said = " ".join(
         f"{name}={_value(value)}" for name, value in entry.body.items() if value not in (None, "", [])
@@ -198,3 +150,8 @@ def _value(value: Any) -> str:
     if re.fullmatch(r"sha256:[0-9a-f]{64}", text):
         return text[:17]
     return text if re.fullmatch(r"[^\s\"]+", text) else json.dumps(text, ensure_ascii=False)
+
+
+audit.add_command(verify)
+audit.add_command(checkpoint)
+audit.add_command(export)

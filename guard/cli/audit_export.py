@@ -1,0 +1,66 @@
+"""`guard audit export`: the ledger in a form that others can keep and check without the guard's database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from guard.cli.auditing import opened, remote_option, server_option
+from guard.core.errors import GuardError
+
+if TYPE_CHECKING:
+    from guard.ports import Entry, Ledger
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it here, whole or not at all [default: stdout].",
+)
+@server_option
+@remote_option
+def export(*, out: Path | None, server: str | None, remote: str) -> None:
+    """Write all entries as JSON lines, in the chain's order: what guard audit verify --file checks anywhere.
+
+    Each line is one entry in canonical JSON (RFC 8785). Its hash is the SHA-256 of the same object without the member
+    "hash", and covers the hash of the entry before, so that any language can follow the chain.
+
+    \b
+    guard audit export --out ledger.jsonl
+    guard audit verify --file ledger.jsonl
+    """
+    lines = _lines(opened(server, remote))
+    if out is None:
+        for line in lines:
+            click.echo(line)
+        return
+    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as stream:
+            stream.writelines(line + b"\n" for line in lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(out)
+    except OSError as error:
+        raise GuardError(
+            f"{out}: {error.strerror}", fix="name a file that can be written", code="output.failed"
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    click.echo(f"wrote {out}", err=True)
+
+
+def _lines(ledger: Ledger) -> Iterator[bytes]:
+    from guard.core.canonical import canonical_bytes
+
+    return (canonical_bytes(_fields(entry)) for entry in ledger.entries())
+
+
+def _fields(entry: Entry) -> dict[str, object]:
+    return asdict(entry)

@@ -1,0 +1,107 @@
+"""The ledger's hash chain: what an entry's hash covers, and whether a chain of entries adds up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from guard.core.errors import LedgerError
+
+FIRST_PREV = "sha256:" + "0" * 64
+"""What the first entry of a chain names as its predecessor."""
+
+FIELDS = frozenset({"repository", "seq", "at", "kind", "body", "once", "prev", "hash"})
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The chain had `count` entries and its last one the hash `hash` (`sha256:…`).
+
+    `repository` and `at` (RFC 3339, UTC) are "" where it was only noted down as COUNT:HASH.
+    """
+
+    count: int
+    hash: str
+    repository: str = ""
+    at: str = ""
+
+    @property
+    def short(self) -> str:
+        return f"{self.count}:{self.hash}"
+
+
+def entry_hash(
+    *, repository: str, seq: int, at: str, kind: str, body: str, once: str | None, prev: str
+) -> str:
+    """The hash of an entry whose body is `body`, a canonical JSON text.
+
+    The canonical JSON of the whole is put together around that text, members in their sorted order, because
+    encoding each body anew would make verifying a million entries slow.
+    """
+    parts = (
+        f'{{"at":{_json(at)},"body":{body},"kind":{_json(kind)},"once":{_json(once)},'
+        f'"prev":{_json(prev)},"repository":{_json(repository)},"seq":{seq:d}}}'
+    )
+    return "sha256:" + hashlib.sha256(parts.encode("utf-8")).hexdigest()
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def verify_chain(
+    rows: Iterable[Mapping[str, Any]], *, checkpoints: Iterable[Checkpoint] = ()
+) -> tuple[int, str]:
+    """How many entries were checked, and the last one's hash; `rows` hold an entry's fields each, the body as text.
+
+    Raises LedgerError `ledger.broken` naming the first that does not add up, or a checkpoint that does not fit.
+    """
+    marks = _marks(checkpoints)
+    count, prev = 0, FIRST_PREV
+    for row in rows:
+        count += 1
+        _check(row, seq=count, prev=prev)
+        prev = row["hash"]
+        if marks and marks.pop(count, prev) != prev:
+            raise broken(f"entry {count} is not the one that a checkpoint names")
+    if marks:
+        raise broken(f"a checkpoint names {max(marks)} entries, {count} are left: its end was cut off")
+    return count, prev
+
+
+def _marks(checkpoints: Iterable[Checkpoint]) -> dict[int, str]:
+    """The hash at each place that a checkpoint names. Raises LedgerError where two contradict each other."""
+    marks: dict[int, str] = {}
+    for mark in checkpoints:
+        if marks.setdefault(mark.count, mark.hash) != mark.hash:
+            raise broken(
+                f"two checkpoints name different entries {mark.count}: one chain took another's place"
+            )
+    return marks
+
+
+def _check(row: Mapping[str, Any], *, seq: int, prev: str) -> None:
+    """Raise LedgerError unless this row is a sound entry `seq` that follows the one with hash `prev`."""
+    fields = dict(row)
+    if fields["seq"] != seq:
+        raise broken(f"entry {seq} is missing: entry {fields['seq']!r} stands in its place")
+    claimed = fields.pop("hash")
+    try:
+        sound = isinstance(json.loads(fields["body"]), dict) and entry_hash(**fields) == claimed
+    except (ValueError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise broken(f"entry {seq} is not what was recorded: its hash does not fit its content")
+    if fields["prev"] != prev:
+        raise broken(f"entry {seq} does not follow entry {seq - 1}: one of them was put in or replaced")
+
+
+def broken(message: str) -> LedgerError:
+    """The error for a ledger that does not add up."""
+    return LedgerError(
+        f"the ledger does not add up: {message}",
+        fix="stop promotions, keep the file as evidence, and compare it with a backup",
+        code="ledger.broken",
+    )
