@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +54,24 @@ class Git(Protocol):
 
     def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
         """The paths of all regular files below `folder`, sorted; () where there is no such folder."""
+        ...
+
+    def blobs(self, commit: Commit, folder: str) -> Mapping[str, str]:
+        """Like `list`, with the object name of each file: two paths with the same name hold the same bytes."""
+        ...
+
+    def contents(self, names: Sequence[str], *, limit: int) -> tuple[bytes, ...]:
+        """The bytes behind these object names, in their order, asked together. Raises GitError for one that is
+        missing, no file, or has more than `limit` bytes."""
+        ...
+
+    def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
+        """Every path at which the two trees differ, both sides of a rename, sorted."""
+        ...
+
+    def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
+        """path → the commit object, in bytes, that last touched the path in the history of `commit` and left it as
+        the object that `files` names. Where several lines of history wrote the same bytes it is one of them."""
         ...
 
     def authorship(

@@ -56,6 +56,10 @@ class ServerSettings(BaseModel):
         description="`@group` → the principals (allowed_signers names) that belong to it",
     )
     protect: tuple[str, ...] = Field(default=(), description="branches protected whatever any policy says")
+    attestation_keys: dict[str, Path] = Field(
+        default_factory=dict,
+        description="the name that policies give a key → the file with its public half, in PEM, from this folder on",
+    )
     database: str | None = Field(
         default=None,
         description="a PostgreSQL database instead of the file: `postgresql://ROLE@HOST/NAME`, without a password",
@@ -91,6 +95,11 @@ class ServerHome(BaseModel):
     @property
     def allowed_signers(self) -> Path:
         return self.path / "allowed_signers"
+
+    @property
+    def attestation_keys(self) -> dict[str, Path]:
+        """The name of each key → the file with its public half."""
+        return {name: self.path / file for name, file in self.settings.attestation_keys.items()}
 
     @property
     def bootstrap_policy(self) -> Path:

@@ -16,14 +16,16 @@ from guard.core.errors import GitError, SettingsError, UsageError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
-from guard.journeys.gather import EvidenceReader, Range, Sources, gather_and_decide
+from guard.journeys.gather import EvidenceReader, Range, RegisterReader, Sources, gather_and_decide
 from guard.journeys.statements import send
 from guard.ports import Clock, Git, Ledger, Records
 from guard.settings import ServerHome, find_home
 
 if TYPE_CHECKING:
+    from guard.adapters.evidence.operator import Operator
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
+    from guard.core.allowed_signers import AllowedSigners
     from guard.journeys.checkpoints import Sent
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
@@ -48,7 +50,8 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
     from guard.adapters.noforge import NoForge
 
     git, forge, clock = GitRepo(repo), NoForge(), system_clock()
-    return Sources(git, forge, evidence_reader(git, forge, clock), clock, _bootstrap(bootstrap))
+    reader = evidence_reader(git, forge, clock)
+    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
 
 
 def origin_url(repo: Path) -> str | None:
@@ -68,7 +71,8 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
 
     git, forge, clock = GitRepo(home.settings.git_dir), local_forge(home, ledger), system_clock()
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
-    return Sources(git, forge, evidence_reader(git, forge, clock), clock, _bootstrap(bootstrap))
+    reader = evidence_reader(git, forge, clock, operator=operator_of(home))
+    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
 
 
 def local_forge(home: ServerHome, ledger: Ledger) -> LocalForge:
@@ -155,9 +159,34 @@ def send_checkpoints(
     return send_them(ledger, load_signing_key(home.keys, home.jwks), places, now=system_clock().now())
 
 
-def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:
+def operator_of(home: ServerHome) -> Operator:
+    """What the operator of a server side knows and allows, for the kinds of evidence that need it."""
+    from guard.adapters.evidence.operator import Operator
+    from guard.adapters.signers import read_allowed_signers
+    from guard.core.model import Known, Unknown
+
+    try:
+        signers: Fact[AllowedSigners] = Known(
+            read_allowed_signers(home.allowed_signers), "allowed_signers", system_clock().now()
+        )
+    except SettingsError as error:
+        signers = Unknown(error.message, fix=error.fix, who=("operator",))
+    return Operator(keys=home.attestation_keys, signers=signers)
+
+
+def register_reader(git: Git, clock: Clock) -> RegisterReader:
+    """How the state of a register's entry is read, for the conditions of gates."""
+    from guard.adapters.evidence.register import read_condition
+
+    return lambda when, candidate: read_condition(when, git, candidate.upstream, now=clock.now())
+
+
+def evidence_reader(
+    git: Git, records: Records, clock: Clock, *, operator: Operator | None = None
+) -> EvidenceReader:
     """How each piece of evidence is read, bound to one repository and its records."""
     from guard.adapters.evidence import EvidenceSources, read_evidence
+    from guard.adapters.evidence.operator import NO_OPERATOR
 
     def read(
         gate: str,
@@ -174,6 +203,7 @@ def evidence_reader(git: Git, records: Records, clock: Clock) -> EvidenceReader:
             members=members,
             submitters=submitters,
             now=clock.now(),
+            operator=operator or NO_OPERATOR,
         )
         return read_evidence(gate, leaf, sources)
 

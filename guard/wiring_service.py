@@ -83,13 +83,15 @@ class Service:
         speaking = FORGES[self.settings.forge](self)
         forge: Forge = records if speaking is None else speaking
         with GitRepo(self.home.settings.git_dir, memory=self.facts) as git:
-            reader = wiring.evidence_reader(git, records, self.clock)
+            operator = wiring.operator_of(self.home)
+            reader = wiring.evidence_reader(git, records, self.clock, operator=operator)
+            registers = wiring.register_reader(git, self.clock)
             yield Office(
                 repository=self.repository,
                 branches=self.branches,
                 forge=forge,
                 voice=speaking,
-                sources=Sources(git, forge, reader, self.clock, self._bootstrap()),
+                sources=Sources(git, forge, reader, self.clock, self._bootstrap(), registers),
                 ledger=self.ledger,
                 memory=self.memory,
                 clock=self.clock,

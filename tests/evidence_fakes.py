@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 
 from guard.adapters.evidence import EvidenceSources, read_evidence
 from guard.adapters.evidence.untrusted import digest_of
+from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
 from guard.core.facts import LineageFacts, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
@@ -90,6 +92,21 @@ class HeldTree:
     def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
         assert commit == UPSTREAM, "evidence in the tree counts as it stands on upstream"
         return tuple(sorted(path for path in self.files if path.startswith(f"{folder.rstrip('/')}/")))
+
+    def blobs(self, commit: Commit, folder: str) -> Mapping[str, str]:
+        return {path: hashlib.sha1(self.files[path]).hexdigest() for path in self.list(commit, folder)}
+
+    def contents(self, names: Sequence[str], *, limit: int) -> tuple[bytes, ...]:
+        held = {hashlib.sha1(data).hexdigest(): data for data in self.files.values()}
+        if any(len(held[name]) > limit for name in names):
+            raise GitError("a file is too large")
+        return tuple(held[name] for name in names)
+
+    def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
+        return {}
 
     def authorship(
         self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()

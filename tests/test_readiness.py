@@ -248,20 +248,6 @@ def test_when_time_changes_what_approvals_are_part_of(
     assert judged.next_change_at == changes
 
 
-def test_a_condition_that_cannot_be_decided_applies_and_says_so() -> None:
-    when = {"changed": ["auth/**"]}
-    passing = judge(SARIF, seen(), mandatory=False, when=when)
-    assert passing.outcome == Outcome.PASS
-    assert [(found.code, found.outcome) for found in passing.findings] == [
-        ("readiness.condition.undecided", Outcome.PASS)
-    ]
-    assert (
-        passing.findings[0].message
-        == "condition 'changed' can't be decided by this version: the gate applies"
-    )
-    assert judge(SARIF, Absent("x"), mandatory=False, when=when).outcome == Outcome.MISSING
-
-
 def everything(gates: list[Gate], readings: Mapping[str, Reading]) -> tuple[Verdict, ...]:
     return judge_readiness(gates, readings, approvals=APPROVED, candidate=candidate(), now=NOW)
 

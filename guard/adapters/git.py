@@ -11,6 +11,7 @@ from typing import Self
 
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
+from guard.adapters.git_touched import written_by
 from guard.adapters.lineage.gather import gather_lineage
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage.messages import read_claims
@@ -176,15 +177,47 @@ class GitRepo:
 
     def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
         """The paths of all regular files below `folder` ("" for the whole tree), sorted by their bytes."""
+        return tuple(self.blobs(commit, folder))
+
+    def blobs(self, commit: Commit, folder: str) -> Mapping[str, str]:
+        """Like `list`, with the object name of each file."""
         entry = self._entry(commit, folder) if folder else TreeEntry(TREE_MODE, b"", self.tree_of(commit))
         if entry is None or entry.mode != TREE_MODE:
-            return ()
+            return {}
         out = self._scratch.run("ls-tree", "-r", "-z", "--full-tree", entry.name)
         prefix = os.fsencode(folder.rstrip("/")) + b"/" if folder else b""
-        rows = (row.partition(b"\t") for row in out.split(b"\0") if row)
-        return tuple(
-            os.fsdecode(prefix + path) for info, _, path in rows if info.split(b" ")[0] in REGULAR_MODES
-        )
+        rows = ((row.partition(b"\t")) for row in out.split(b"\0") if row)
+        listed = ((info.split(b" "), path) for info, _, path in rows)
+        return {
+            os.fsdecode(prefix + path): info[2].decode("ascii")
+            for info, path in listed
+            if info[0] in REGULAR_MODES
+        }
+
+    def contents(self, names: Sequence[str], *, limit: int) -> tuple[bytes, ...]:
+        """The bytes behind these object names, asked together. Raises GitError for one that is too large."""
+        sizes = self._objects.sizes(names)
+        large = next((size for name in names if (size := sizes.get(name, 0)) > limit), None)
+        if large is not None:
+            raise GitError(f"a file has {large} bytes; at most {limit} are read", code="git.too-large")
+        return tuple(self._objects.many(names, "blob"))
+
+    def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
+        """Every path at which the two trees differ; without rename detection both sides of one are among them."""
+        _demand_names(old, new)
+        out = self._scratch.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new, "--")
+        return tuple(os.fsdecode(path) for path in out.split(b"\0") if path)
+
+    def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
+        """path → the commit object that last touched it and left it as the object that `files` names."""
+        _demand_names(commit)
+        self._demand_whole_history(commit)
+        return written_by(self._scratch, self._objects, commit, files)
+
+    def _demand_whole_history(self, commit: Commit) -> None:
+        if self._scratch.shallow:
+            out = self._scratch.run("rev-list", commit, "--")
+            self.demand_complete(map(Commit, out.decode("ascii").split()))
 
     def _entry(self, commit: Commit, path: str) -> TreeEntry | None:
         """Where a path leads in the commit's tree, folder by folder; symlinks are never followed."""

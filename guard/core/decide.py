@@ -102,7 +102,13 @@ def _judge(
             verdicts.append(approvals)
         elif rule == "readiness" and policy:
             verdicts += judge_readiness(
-                policy.gates, facts.readings, approvals=approvals, candidate=candidate, now=now
+                policy.gates,
+                facts.readings,
+                approvals=approvals,
+                candidate=candidate,
+                now=now,
+                conditions=facts.conditions,
+                environments=branch.environments,
             )
         elif rule == "incidents" and policy:
             verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents))

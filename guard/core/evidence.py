@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from guard.core.model import Commit, Finding, Known, Unknown
 from guard.core.policy_words import Age, Name, Path, Scalar, Severity
@@ -163,6 +163,26 @@ class Register(Spec):
     path: Path = Field(description="the path of the register on upstream, Markdown or YAML")
     entry: Name = Field(description="the id of the entry, such as `A-014`")
     state: tuple[Name, ...] = Field(min_length=1, description="the states in which the entry may be")
+    id_field: Name | None = Field(
+        default=None,
+        description="the column or key of the ids; `id`, or a Markdown table's first column, where none is named",
+    )
+    state_field: Name | None = Field(
+        default=None,
+        description="the column or key that holds the state; `status` or `state`, where none is named",
+    )
+    date_field: Name | None = Field(
+        default=None, description="the column or key that holds the day of the state, as YYYY-MM-DD"
+    )
+    max_age: Age = None
+
+    @model_validator(mode="after")
+    def _has_a_date(self) -> Self:
+        if self.max_age is not None and self.date_field is None:
+            raise ValueError(
+                "max_age has no date to count from; expected date_field, the column that holds it"
+            )
+        return self
 
 
 class Signoff(Spec):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from guard.core.model import Commit, Fact
+from guard.core.model import Commit, Fact, Unknown
 
 if TYPE_CHECKING:
     from guard.core.evidence import Reading
@@ -169,6 +169,22 @@ class CandidateFacts:
     proposals: Fact[tuple[Proposal, ...]]
 
 
+NOT_GATHERED = Unknown("it was not gathered")
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFacts:
+    """What the conditions of gates are decided from.
+
+    `changed` are the paths that the promotion changes, both sides of a rename, bytes outside UTF-8 as surrogates;
+    `entries` is gate id → the state of the register's entry that its condition names, None where the register
+    surely has no such entry.
+    """
+
+    changed: Fact[tuple[str, ...]] = NOT_GATHERED
+    entries: Mapping[str, Fact[str | None]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that was gathered for one decision. `members` is by role name, `readings` by evidence key."""
@@ -179,6 +195,7 @@ class Facts:
     incidents: Fact[tuple[Incident, ...]]
     members: Mapping[str, Fact[frozenset[str]]] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    conditions: ConditionFacts = field(default_factory=ConditionFacts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,10 @@ class Branch(Table):
         default=(), description="documents to read before any promotion work; every refusal names them"
     )
     lineage: Lineage = Field(default=Lineage(), description='how strict "master first" is')
+    environments: tuple[Name, Name] = Field(
+        default=("staging", "production"),
+        description="the step that a promotion of this branch is: out of the first environment, into the second",
+    )
     forks: bool = Field(
         default=False, strict=True, description="true admits proposals whose branch is in a fork"
     )
@@ -200,16 +204,36 @@ class When(Table):
         default=(), description="globs of paths: it applies where the promotion changes one of them"
     )
     register_open: Name | None = Field(
-        default=None, description="the id of a register's entry: it applies while that is open"
+        default=None,
+        description="the id of a register's entry, such as `A-014`: it applies while that is open; needs"
+        " `register_file` and `closed`",
+    )
+    register_file: Path | None = Field(
+        default=None, description="the path of that register on upstream, Markdown or YAML"
+    )
+    closed: tuple[Name, ...] = Field(
+        default=(), description="the states in which the entry is no longer open; every other state is open"
+    )
+    state_field: Name | None = Field(
+        default=None,
+        description="the column or key that holds the state; `status` or `state`, where none is named",
     )
     environment: Name | None = Field(
-        default=None, description="an environment of the ladder: it applies to promotions out of or into it"
+        default=None,
+        description="an environment: it applies to promotions out of or into it (see `environments` of the branch)",
     )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.changed or self.register_open or self.environment):
             raise ValueError("no condition; expected at least one of changed, register_open, environment")
+        if self.register_open and not (self.register_file and self.closed):
+            raise ValueError(
+                "register_open names an entry alone; expected its register, a path on upstream, and the states"
+                ' in which it is closed beside it: register_file = "doc/Assumptions.md", closed = ["validated"]'
+            )
+        if not self.register_open and (self.register_file or self.closed or self.state_field):
+            raise ValueError("a register without an entry; expected register_open, the entry's id, beside it")
         return self
 
 

@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from guard.core.decide import ALL_RULES, Question, branch_policy, decide
 from guard.core.errors import GuardError, PolicyError, UsageError
 from guard.core.evidence import Leaf, Reading, leaves
-from guard.core.facts import Approval, ApprovalFacts, CandidateFacts, Facts, Incident, LineageFacts, Proposal
+from guard.core.facts import (
+    NOT_GATHERED,
+    Approval,
+    ApprovalFacts,
+    CandidateFacts,
+    ConditionFacts,
+    Facts,
+    Incident,
+    LineageFacts,
+    Proposal,
+)
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import Branch, Lineage, Policy
+from guard.core.policy import Branch, Lineage, Policy, When
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.ports import Clock, Forge, Git
 
@@ -19,6 +29,14 @@ POLICY_PATH = "guard.toml"
 Members = Mapping[str, Fact[frozenset[str]]]
 EvidenceReader = Callable[[str, Leaf, Candidate, Members, Fact[frozenset[str]]], Reading]
 """gate id, what is asked, candidate, members by role, allowed submitters → what was found."""
+
+RegisterReader = Callable[[When, Candidate], Fact[str | None]]
+"""A condition on a register's entry → the entry's state, None where the register surely has no such entry."""
+
+
+def _no_registers(_when: When, _candidate: Candidate) -> Fact[str | None]:
+    return Unknown("registers are not read here")
+
 
 NOT_ASKED = Unknown("not gathered, because the question was narrowed")
 
@@ -46,6 +64,7 @@ class Sources:
     read_evidence: EvidenceReader
     clock: Clock
     bootstrap: tuple[bytes, str] | None = None
+    read_register: RegisterReader = _no_registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +219,9 @@ def _facts(
         readings=_readings(question.candidate, usable, members, sources)
         if usable and "readiness" in asked
         else {},
+        conditions=_conditions(question.candidate, usable, sources)
+        if usable and "readiness" in asked
+        else ConditionFacts(),
     )
 
 
@@ -304,6 +326,20 @@ def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[f
             return fact
         people |= fact.value
     return Known(people, "roles", sources.clock.now())
+
+
+def _conditions(candidate: Candidate, policy: Policy, sources: Sources) -> ConditionFacts:
+    """What the conditions of the policy's gates are decided from, and nothing where no gate asks for it."""
+    asked = [(gate.id, gate.when) for gate in policy.gates if gate.when]
+    changed: Fact[tuple[str, ...]] = NOT_GATHERED
+    if any(when.changed for _, when in asked):
+        try:
+            paths = sources.git.changed(candidate.old, candidate.new)
+            changed = Known(paths, "git", sources.clock.now())
+        except GuardError as error:
+            changed = Unknown(error.message, fix=error.fix)
+    entries = {gate: sources.read_register(when, candidate) for gate, when in asked if when.register_open}
+    return ConditionFacts(changed, entries)
 
 
 def _readings(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from guard.adapters.evidence.attestation import read_attestation
 from guard.adapters.evidence.document import read_document
 from guard.adapters.evidence.inventory import read_inventory
 from guard.adapters.evidence.junit import read_junit
+from guard.adapters.evidence.register import read_register
 from guard.adapters.evidence.sarif import read_sarif
 from guard.adapters.evidence.script import read_script
 from guard.adapters.evidence.signoff import read_signoff
@@ -33,9 +35,9 @@ KINDS: dict[str, Reader | None] = {
     "secrets": None,
     "contract": None,
     "adrs": None,
-    "register": None,
+    "register": read_register,
     "probe": None,
-    "attestation": None,
+    "attestation": read_attestation,
     "approvals": None,  # judged in core, from the approval rule's own verdict
 }
 

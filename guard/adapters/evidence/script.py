@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
+from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, receive
 from guard.adapters.evidence.untrusted import load_json, shown, table_of
@@ -14,8 +15,6 @@ from guard.core.model import Finding, Known
 
 INTERPRETERS = frozenset({"sh", "bash", "dash", "python", "python3"})
 """What may stand before the script's own name in the command that ran it."""
-
-_NOTHING = object()
 
 
 def read_script(gate_id: str, spec: Script, sources: EvidenceSources) -> Reading:
@@ -76,29 +75,6 @@ def _field_problems(spec: Script, received: Received) -> tuple[Finding, ...]:
     report = table_of(load_json(received.needed_report("JSON report"), what), what)
     fix = f"let {spec.script} report it so, then: {received.again}"
     return tuple(
-        Finding("script.field", _differs(spec, path, wanted, found), fix=fix, who=("author", "ci"))
-        for path, wanted in sorted(spec.fields.items())
-        if not _same(found := _field(report, path), wanted)
+        Finding("script.field", f"{what} {says} {path}; wanted is {wanted!r}", fix=fix, who=("author", "ci"))
+        for path, wanted, says in different(report, spec.fields)
     )
-
-
-def _differs(spec: Script, path: str, wanted: object, found: object) -> str:
-    says = "does not say" if found is _NOTHING else f"says {shown(repr(found))} for"
-    return f"the report of {spec.source} {says} {path}; wanted is {wanted!r}"
-
-
-def _field(report: dict[str, object], path: str) -> object:
-    """The value at a dotted path of keys; a key that holds dots itself is found under its whole name."""
-    if path in report:
-        return report[path]
-    value: object = report
-    for key in path.split("."):
-        if not isinstance(value, dict) or key not in value:
-            return _NOTHING
-        value = value[key]
-    return value
-
-
-def _same(found: object, wanted: object) -> bool:
-    """Equal and of one type: JSON's true is not 1, and 0 is not false."""
-    return type(found) is type(wanted) and found == wanted

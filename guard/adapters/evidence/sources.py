@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from guard.adapters.evidence.operator import NO_OPERATOR, Operator
 from guard.core.model import Candidate, Commit, Fact
 from guard.ports import Git, Records
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSources:
-    """`members` are the people of each role now, `submitters` those whose reports count; `now` is aware, UTC."""
+    """`members` are the people of each role now, `submitters` those whose reports count; `now` is aware, UTC;
+    `operator` is what whoever runs the server side knows and allows."""
 
     git: Git
     upstream: Commit
@@ -21,3 +23,4 @@ class EvidenceSources:
     members: Mapping[str, Fact[frozenset[str]]]
     submitters: Fact[frozenset[str]]
     now: datetime
+    operator: Operator = NO_OPERATOR

@@ -25,11 +25,16 @@ from guard.core.evidence import (
     Signoff,
     Submitted,
 )
+from guard.core.facts import ConditionFacts
 from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, blocked, worst
 from guard.core.policy import GROUPS, Gate
+from guard.core.rules.conditions import Applies, DoesNotHold, Undecided, applies
 
 SKEW = timedelta(minutes=5)
 """How far ahead of this clock another one may be before a date counts as one in the future."""
+
+NO_CONDITIONS = ConditionFacts()
+"""Nothing is known that a condition could be decided from."""
 
 COMMIT_BOUND = (Submitted, Ci, Signoff)
 """Kinds that are about one commit (a sign-off: unless the policy gives it an age)."""
@@ -54,6 +59,8 @@ class _Case:
     approvals: Verdict
     candidate: Candidate
     now: datetime
+    conditions: ConditionFacts
+    environments: tuple[str, ...]
 
 
 def judge_readiness(
@@ -63,10 +70,13 @@ def judge_readiness(
     approvals: Verdict,
     candidate: Candidate,
     now: datetime,
+    conditions: ConditionFacts = NO_CONDITIONS,
+    environments: tuple[str, ...] = (),
 ) -> tuple[Verdict, ...]:
     """One verdict for each gate in the policy's order, then one error for each mandatory group without a gate.
 
-    `readings` are by evidence key (`guard.core.evidence.leaves`); `now` is aware, in UTC.
+    `readings` are by evidence key (`guard.core.evidence.leaves`); `now` is aware, in UTC; `environments` are those
+    that the promotion leads out of and into.
     """
     if not gates:
         finding = Finding(
@@ -77,7 +87,7 @@ def judge_readiness(
             outcome=Outcome.ERROR,
         )
         return (blocked("readiness", "Release readiness", finding),)
-    case = _Case(readings, approvals, candidate, now)
+    case = _Case(readings, approvals, candidate, now, conditions, environments)
     times = Counter(gate.id for gate in gates)
     judged = [_judge_gate(gate, case) if times[gate.id] == 1 else _listed_twice(gate) for gate in gates]
     held = {gate.group for gate in gates}
@@ -104,6 +114,10 @@ def _empty_group(group: str) -> Verdict:
 
 
 def _judge_gate(gate: Gate, case: _Case) -> Verdict:
+    condition = applies(gate, case.conditions, case.environments)
+    if isinstance(condition, DoesNotHold):
+        said = f"{gate.title}: n/a, {condition.why}"
+        return Verdict(gate.id, gate.title, Outcome.NOT_APPLICABLE, summary=said, group=gate.group)
     judged = _judge(gate.evidence, gate.id, case)
     detail = "; ".join(dict.fromkeys(judged.summaries))
     passes = judged.outcome.allows
@@ -112,22 +126,20 @@ def _judge_gate(gate: Gate, case: _Case) -> Verdict:
         title=gate.title,
         outcome=judged.outcome,
         summary=(f"{gate.title}: {detail}" if detail else gate.title) if passes else "",
-        findings=(*judged.findings, *_condition(gate)),
+        findings=(*judged.findings, *_undecided(gate, condition)),
         group=gate.group,
         evidence=tuple(dict.fromkeys(judged.digests)),
         next_change_at=judged.changes_at,
     )
 
 
-def _condition(gate: Gate) -> tuple[Finding, ...]:
+def _undecided(gate: Gate, condition: Applies) -> tuple[Finding, ...]:
     """A note on a conditional gate: a condition that cannot be decided applies."""
-    if gate.when is None:
+    if not isinstance(condition, Undecided):
         return ()
-    names = (
-        " and ".join(f"'{name}'" for name in sorted(gate.when.model_dump(exclude_defaults=True))) or "'when'"
-    )
-    message = f"condition {names} can't be decided by this version: the gate applies"
-    return (Finding("readiness.condition.undecided", message, where=gate.id, outcome=Outcome.PASS),)
+    message = f"whether it has to hold cannot be decided, so it does: {condition.why}"
+    code = "readiness.condition.undecided"
+    return (Finding(code, message, where=gate.id, fix=condition.fix, outcome=Outcome.PASS),)
 
 
 def _judge(evidence: Evidence, key: str, case: _Case) -> _Judged:

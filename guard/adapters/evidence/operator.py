@@ -1,0 +1,28 @@
+"""What the operator of a server side knows and allows: nothing of it comes from a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from guard.core.allowed_signers import AllowedSigners
+from guard.core.model import Fact, Unknown
+
+NOT_HERE = Unknown(
+    "the operator's settings are not here: this is a clone, not the server side",
+    fix="ask the server side: guard check --server BARE.git, or the service",
+    who=("operator",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """`keys` is the name of an attestation key → the file with its public half, in PEM; None where there are no
+    operator's settings at all. `signers` says whose commits are signed with which key."""
+
+    keys: Mapping[str, Path] | None = None
+    signers: Fact[AllowedSigners] = field(default=NOT_HERE)
+
+
+NO_OPERATOR = Operator()
