@@ -67,13 +67,13 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     return replace(NO_OPERATOR, keys=files)
 
 
-def reading(operator: Operator, report: bytes, *, exit_code: int = 0, **spec: object) -> Reading:
+def reading(operator: Operator, report: bytes, *, exit_code: int = 0, **spec: Any) -> Reading:
     envelope = submission(report, source="provenance", tool="cosign", exit_code=exit_code)
     given = sources(envelope, reports={envelope.id: report}, operator=operator)
     return read(asks(**{**SPEC, **spec}), given)
 
 
-def signed(*keys: Key, payload_type: str = IN_TOTO, **change: object) -> bytes:
+def signed(*keys: Key, payload_type: str = IN_TOTO, **change: Any) -> bytes:
     return sealed(payload_type, json.dumps({**STATEMENT, **change}).encode(), keys or (CI,))
 
 
@@ -93,7 +93,7 @@ def subject(**digest: str) -> list[dict[str, object]]:
         pytest.param(signed(subject=[*subject(sha256="e" * 64), *subject(gitCommit=NEW)]), {}, id="among-artifacts"),
     ],
 )  # fmt: skip
-def test_what_counts(operator: Operator, report: bytes, spec: dict[str, object]) -> None:
+def test_what_counts(operator: Operator, report: bytes, spec: dict[str, Any]) -> None:
     found = reading(operator, report, **spec)
     assert codes(found) == set()
     assert seen(found).subject == NEW
@@ -111,7 +111,7 @@ def test_what_counts(operator: Operator, report: bytes, spec: dict[str, object])
     ],
 )  # fmt: skip
 def test_what_the_statement_has_to_say(
-    operator: Operator, report: bytes, spec: dict[str, object], code: str
+    operator: Operator, report: bytes, spec: dict[str, Any], code: str
 ) -> None:
     assert codes(reading(operator, report, **spec)) == {code}
 
@@ -145,7 +145,7 @@ def test_a_tool_that_broke_off_proves_nothing(operator: Operator) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_believed_is_unknown(
-    operator: Operator, report: bytes, spec: dict[str, object], why: str
+    operator: Operator, report: bytes, spec: dict[str, Any], why: str
 ) -> None:
     found = reading(operator, report, **spec)
     assert isinstance(found, Unknown), found
@@ -177,7 +177,7 @@ def test_of_a_sha_256_repository_the_sha256_is_the_commit(operator: Operator) ->
 
 @given(st.dictionaries(st.sampled_from([*STATEMENT, "digest"]), ANYTHING))
 @settings(max_examples=150, deadline=None)
-def test_any_signed_statement_gives_a_reading(operator: Operator, change: dict[str, object]) -> None:
+def test_any_signed_statement_gives_a_reading(operator: Operator, change: dict[str, Any]) -> None:
     found = reading(operator, signed(**change))
     assert isinstance(found, (Known, Unknown))
     if isinstance(found, Known) and not found.value.problems:
