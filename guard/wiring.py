@@ -19,9 +19,10 @@ from guard.core.permit import sign
 from guard.journeys.gather import EvidenceReader, Range, RegisterReader, Sources, gather_and_decide
 from guard.journeys.statements import send
 from guard.ports import Clock, Git, Ledger, Records
-from guard.settings import ServerHome, find_home
+from guard.settings import ServerHome, find_home, load_home
 
 if TYPE_CHECKING:
+    from guard.adapters.backup import Manifest
     from guard.adapters.evidence.operator import Operator
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
@@ -129,6 +130,23 @@ def read_ledger(home: ServerHome) -> SqlLedger:
     from guard.adapters.ledger import SqlLedger
 
     return SqlLedger(home.ledger, repository=home.settings.repository, create=False)
+
+
+def restore_backup(file: Path, folder: Path, *, database: str | None) -> Manifest:
+    """Put a backup back into a home's folder, its ledger into `database` where one is named. Raises BackupError,
+    LedgerError and SettingsError; then no entry was put back."""
+    from guard.adapters.backup import ledger_rows, opened_backup, put_files
+    from guard.adapters.ledger import SqlLedger
+    from guard.core.chain import Checkpoint
+
+    with opened_backup(file) as (manifest, files, lines):
+        folder.mkdir(parents=True, exist_ok=True)
+        put_files(folder, files)
+        home = load_home(folder)
+        ledger = SqlLedger(database or home.ledger, repository=manifest.repository)
+        if manifest.entries:
+            ledger.restore(ledger_rows(lines), end=Checkpoint(manifest.entries, manifest.head))
+    return manifest
 
 
 def sealed_checkpoint(home: ServerHome, ledger: SqlLedger) -> str | None:

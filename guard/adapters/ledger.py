@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,26 @@ class SqlLedger:
             entry["hash"] = entry_hash(**entry)
             connection.execute(insert(entries_table).values(entry))
         return _entry(entry)
+
+    def restore(self, rows: Iterable[Mapping[str, Any]], *, end: Checkpoint) -> None:
+        """Put a whole chain, verified before, into an empty ledger, all of it or nothing; `end` is where it ends. The
+        same chain once more changes nothing.
+
+        Raises LedgerError `ledger.not-empty` where other entries are there already.
+        """
+        with writing(self._engine) as connection:
+            last = connection.execute(self._rows().order_by(_T.seq.desc()).limit(1)).first()
+            if last is not None and (last.seq, last.hash) == (end.count, end.hash):
+                return
+            if last is not None:
+                raise LedgerError(
+                    f"the ledger of {self.repository} has {last.seq} entries already, not those of the backup",
+                    fix="restore into an empty database",
+                    code="ledger.not-empty",
+                )
+            pending = iter(rows)
+            while page := list(islice(pending, _PAGE)):
+                connection.execute(insert(entries_table), page)
 
     def find(self, once: str) -> Entry | None:
         with reading(self._engine) as connection:

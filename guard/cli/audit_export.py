@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from guard.cli.auditing import opened, remote_option, server_option
 from guard.core.errors import GuardError
-
-if TYPE_CHECKING:
-    from guard.ports import Entry, Ledger
 
 
 @click.command()
@@ -35,15 +29,17 @@ def export(*, out: Path | None, server: str | None, remote: str) -> None:
     guard audit export --out ledger.jsonl
     guard audit verify --file ledger.jsonl
     """
-    lines = _lines(opened(server, remote))
+    from guard.adapters.exports import lines_of
+
+    lines = lines_of(opened(server, remote).entries())
     if out is None:
         for line in lines:
-            click.echo(line)
+            click.echo(line, nl=False)
         return
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with beside.open("wb") as stream:
-            stream.writelines(line + b"\n" for line in lines)
+            stream.writelines(lines)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(out)
@@ -54,13 +50,3 @@ def export(*, out: Path | None, server: str | None, remote: str) -> None:
     finally:
         beside.unlink(missing_ok=True)
     click.echo(f"wrote {out}", err=True)
-
-
-def _lines(ledger: Ledger) -> Iterator[bytes]:
-    from guard.core.canonical import canonical_bytes
-
-    return (canonical_bytes(_fields(entry)) for entry in ledger.entries())
-
-
-def _fields(entry: Entry) -> dict[str, object]:
-    return asdict(entry)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from guard.cli.auditing import form_option, home_of, opened, remote_option, server_option
-from guard.core.chain import FIELDS, Checkpoint, broken, verify_chain
+from guard.core.chain import Checkpoint, broken, verify_chain
 from guard.core.errors import LedgerError, UsageError
 from guard.render.safe import plain
 
@@ -124,36 +125,15 @@ def _verified(
         ledger = opened(server, remote)
         marks = _marks(checkpoints, jwks or home_of(server, remote).jwks, repository=ledger.repository)
         return ledger.verify_to_head(checkpoints=marks)
+    from guard.adapters.exports import rows_of
+
     with export.open("rb") as stream:
-        rows = _rows(stream, where=export.name)
+        rows = rows_of(stream, where=export.name)
         first = next(rows, None)
         if first is None:
             raise broken("the export holds no entry")
         marks = _marks(checkpoints, jwks, repository=str(first["repository"]))
-        return verify_chain(_with(first, rows), checkpoints=marks)
-
-
-def _with(first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """One repository's entries; an export of several is not one chain."""
-    yield first
-    for row in rest:
-        if row["repository"] != first["repository"]:
-            raise broken(f"entry {row['seq']!r} is of another repository")
-        yield row
-
-
-def _rows(stream: Any, *, where: str) -> Iterator[Mapping[str, Any]]:
-    """The entries of an export, line by line, their bodies as canonical text again."""
-    from guard.core.canonical import CanonicalError, canonical_bytes, parse_canonical
-
-    for number, line in enumerate(stream, 1):
-        try:
-            table = parse_canonical(line)
-            if not isinstance(table, dict) or table.keys() != FIELDS:
-                raise ValueError("it is not an entry with all its fields")
-            yield {**table, "body": canonical_bytes(table["body"]).decode()}
-        except (ValueError, RecursionError, CanonicalError) as error:
-            raise broken(f"{plain(where)}, line {number}: {plain(str(error))}") from None
+        return verify_chain(chain([first], rows), checkpoints=marks)
 
 
 def _marks(given: tuple[str, ...], jwks: Path | None, *, repository: str) -> list[Checkpoint]:
