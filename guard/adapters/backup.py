@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from guard.adapters.exports import lines_of, rows_of
-from guard.core.chain import verify_chain
+from guard.core.chain import Row, verify_chain
 from guard.core.errors import GuardError
 from guard.ports import Entry
 
@@ -103,7 +103,7 @@ def opened_backup(file: Path) -> Iterator[tuple[Manifest, Mapping[str, bytes], P
         yield manifest, small, lines
 
 
-def ledger_rows(lines: Path) -> Iterator[Mapping[str, Any]]:
+def ledger_rows(lines: Path) -> Iterator[Row]:
     """The entries in a backup's ledger."""
     with lines.open("rb") as stream:
         yield from rows_of(stream, where=LEDGER)

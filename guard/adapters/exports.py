@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
 
 from guard.core.canonical import CanonicalError, canonical_bytes, parse_canonical
-from guard.core.chain import FIELDS, broken
+from guard.core.chain import FIELDS, Row, broken
 from guard.ports import Entry
 from guard.render.safe import plain
 
@@ -17,7 +16,7 @@ def lines_of(entries: Iterable[Entry]) -> Iterator[bytes]:
     return (canonical_bytes(asdict(entry)) + b"\n" for entry in entries)
 
 
-def rows_of(lines: Iterable[bytes], *, where: str) -> Iterator[Mapping[str, Any]]:
+def rows_of(lines: Iterable[bytes], *, where: str) -> Iterator[Row]:
     """The entries of an export as `guard.core.chain.verify_chain` takes them, their bodies canonical text again.
 
     Raises LedgerError `ledger.broken` naming the line for what is no entry, and for one of another repository than
@@ -27,12 +26,12 @@ def rows_of(lines: Iterable[bytes], *, where: str) -> Iterator[Mapping[str, Any]
     for number, line in enumerate(lines, 1):
         try:
             table = parse_canonical(line)
-            if not isinstance(table, dict) or table.keys() != FIELDS:
+            if not isinstance(table, dict) or table.keys() != set(FIELDS):
                 raise ValueError("it is not an entry with all its fields")
-            row = {**table, "body": canonical_bytes(table["body"]).decode()}
+            table["body"] = canonical_bytes(table["body"]).decode()
         except (ValueError, RecursionError, CanonicalError) as error:
             raise broken(f"{plain(where)}, line {number}: {plain(str(error))}") from None
-        if repository not in {None, row["repository"]}:
+        if repository not in {None, table["repository"]}:
             raise broken(f"{plain(where)}, line {number}: it is of another repository than the lines before")
-        repository = row["repository"]
-        yield row
+        repository = table["repository"]
+        yield tuple(table[name] for name in FIELDS)

@@ -10,17 +10,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Row, Select, Table, Text, insert, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Select, Table, Text, insert, select
+from sqlalchemy import Row as SqlRow
 
 from guard.adapters.database import PATIENCE, missing_triggers, open_database, reading, writing
 from guard.adapters.locks import advisory_lock, file_lock
 from guard.core.canonical import canonical_bytes, parse_canonical
-from guard.core.chain import FIRST_PREV, Checkpoint, broken, entry_hash, verify_chain
+from guard.core.chain import FIELDS, FIRST_PREV, Checkpoint, Row, broken, entry_hash, verify_chain
 from guard.core.errors import LedgerError
 from guard.ports import Entry
 
 _PAGE = 500
 """Entries read in one go; a page's bodies are all that a walk over the ledger keeps in memory."""
+
+_STREAMED = 200
+"""Entries in memory at once while a chain is verified."""
 
 _PAGE_BACK = 50
 """The same for walks backwards, which mostly end soon."""
@@ -76,7 +80,7 @@ class SqlLedger:
             connection.execute(insert(entries_table).values(entry))
         return _entry(entry)
 
-    def restore(self, rows: Iterable[Mapping[str, Any]], *, end: Checkpoint) -> None:
+    def restore(self, rows: Iterable[Row], *, end: Checkpoint) -> None:
         """Put a whole chain, verified before, into an empty ledger, all of it or nothing; `end` is where it ends. The
         same chain once more changes nothing.
 
@@ -94,7 +98,9 @@ class SqlLedger:
                 )
             pending = iter(rows)
             while page := list(islice(pending, _PAGE)):
-                connection.execute(insert(entries_table), page)
+                connection.execute(
+                    insert(entries_table), [dict(zip(FIELDS, row, strict=True)) for row in page]
+                )
 
     def find(self, once: str) -> Entry | None:
         with reading(self._engine) as connection:
@@ -120,7 +126,9 @@ class SqlLedger:
         Entries cut off the end leave a good, shorter chain: only checkpoints, kept elsewhere, show that.
         """
         self._check_triggers()
-        return verify_chain((dict(row._mapping) for row in self._walk(())), checkpoints=checkpoints)
+        rows = self._rows().order_by(_T.seq).execution_options(yield_per=_STREAMED)
+        with reading(self._engine) as connection, connection.execute(rows) as found:
+            return verify_chain(found, checkpoints=checkpoints)
 
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:
@@ -137,10 +145,10 @@ class SqlLedger:
     def _rows(self) -> Select[Any]:
         return select(entries_table).where(_T.repository == self.repository)
 
-    def _row_once(self, connection: Connection, once: str) -> Row[Any] | None:
+    def _row_once(self, connection: Connection, once: str) -> SqlRow[Any] | None:
         return connection.execute(self._rows().where(_T.once == once)).first()
 
-    def _walk(self, kinds: tuple[str, ...], *, newest_first: bool = False) -> Iterator[Row[Any]]:
+    def _walk(self, kinds: tuple[str, ...], *, newest_first: bool = False) -> Iterator[SqlRow[Any]]:
         """The rows page by page: nothing is open while a row is being looked at, and what was appended
         meanwhile is seen too."""
         rows = self._rows().where(_T.kind.in_(kinds)) if kinds else self._rows()
@@ -169,7 +177,7 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _same(row: Row[Any], kind: str, text: str) -> Entry:
+def _same(row: SqlRow[Any], kind: str, text: str) -> Entry:
     if (row.kind, row.body) != (kind, text):
         raise LedgerError(
             f'"{row.once}" is on record already and says something else (entry {row.seq}, {row.kind})',

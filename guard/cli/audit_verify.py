@@ -132,7 +132,7 @@ def _verified(
         first = next(rows, None)
         if first is None:
             raise broken("the export holds no entry")
-        marks = _marks(checkpoints, jwks, repository=str(first["repository"]))
+        marks = _marks(checkpoints, jwks, repository=str(first[0]))
         return verify_chain(chain([first], rows), checkpoints=marks)
 
 

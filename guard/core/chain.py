@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from guard.core.errors import LedgerError
 
 FIRST_PREV = "sha256:" + "0" * 64
 """What the first entry of a chain names as its predecessor."""
 
-FIELDS = frozenset({"repository", "seq", "at", "kind", "body", "once", "prev", "hash"})
+FIELDS = ("repository", "seq", "at", "kind", "body", "once", "prev", "hash")
+
+Row: TypeAlias = Sequence[Any]
+"""An entry's fields in the order of `FIELDS`, the body as its canonical JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,15 @@ def entry_hash(
     return "sha256:" + hashlib.sha256(parts.encode("utf-8")).hexdigest()
 
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_text = json.encoder.encode_basestring
 
 
-def verify_chain(
-    rows: Iterable[Mapping[str, Any]], *, checkpoints: Iterable[Checkpoint] = ()
-) -> tuple[int, str]:
-    """How many entries were checked, and the last one's hash; `rows` hold an entry's fields each, the body as text.
+def _json(value: str | None) -> str:
+    return "null" if value is None else _text(value)
+
+
+def verify_chain(rows: Iterable[Row], *, checkpoints: Iterable[Checkpoint] = ()) -> tuple[int, str]:
+    """How many entries were checked, and the last one's hash.
 
     Raises LedgerError `ledger.broken` naming the first that does not add up, or a checkpoint that does not fit.
     """
@@ -62,8 +67,7 @@ def verify_chain(
     count, prev = 0, FIRST_PREV
     for row in rows:
         count += 1
-        _check(row, seq=count, prev=prev)
-        prev = row["hash"]
+        prev = _checked(row, seq=count, prev=prev)
         if marks and marks.pop(count, prev) != prev:
             raise broken(f"entry {count} is not the one that a checkpoint names")
     if marks:
@@ -82,20 +86,24 @@ def _marks(checkpoints: Iterable[Checkpoint]) -> dict[int, str]:
     return marks
 
 
-def _check(row: Mapping[str, Any], *, seq: int, prev: str) -> None:
-    """Raise LedgerError unless this row is a sound entry `seq` that follows the one with hash `prev`."""
-    fields = dict(row)
-    if fields["seq"] != seq:
-        raise broken(f"entry {seq} is missing: entry {fields['seq']!r} stands in its place")
-    claimed = fields.pop("hash")
+def _checked(row: Row, *, seq: int, prev: str) -> str:
+    """The hash of this row, a sound entry `seq` that follows the one with hash `prev`. Raises LedgerError."""
+    repository, place, at, kind, body, once, before, claimed = row
+    if place != seq:
+        raise broken(f"entry {seq} is missing: entry {place!r} stands in its place")
     try:
-        sound = isinstance(json.loads(fields["body"]), dict) and entry_hash(**fields) == claimed
+        # Only a body that is one JSON object cannot run on into the members around it.
+        made = entry_hash(
+            repository=repository, seq=place, at=at, kind=kind, body=body, once=once, prev=before
+        )
+        sound = made == claimed and isinstance(json.loads(body), dict)
     except (ValueError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise broken(f"entry {seq} is not what was recorded: its hash does not fit its content")
-    if fields["prev"] != prev:
+    if before != prev:
         raise broken(f"entry {seq} does not follow entry {seq - 1}: one of them was put in or replaced")
+    return str(claimed)
 
 
 def broken(message: str) -> LedgerError:
