@@ -13,6 +13,7 @@ from guard.core.facts import (
     Comment,
     CommitStatus,
     Incident,
+    Job,
     LineageFacts,
     Proposal,
     Protection,
@@ -120,6 +121,15 @@ class Forge(Protocol):
     ) -> Fact[tuple[Incident, ...]]:
         """The open incidents with any of the labels. Where the forge knows who closed one, only a closing by one
         of `closers` counts. One too many is the safe error."""
+        ...
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        """Every run of every CI job on exactly this commit, retried ones too. A status that somebody posted is no
+        job. A green one too few is the safe error."""
+        ...
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        """Who put the label on the proposal that bears it now; Known(None) when it surely does not bear it."""
         ...
 
 

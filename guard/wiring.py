@@ -18,7 +18,7 @@ from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
 from guard.journeys.gather import EvidenceReader, Range, RegisterReader, Sources, gather_and_decide
 from guard.journeys.statements import send
-from guard.ports import Clock, Git, Ledger, Records
+from guard.ports import Clock, Forge, Git, Ledger, Records
 from guard.settings import ServerHome, find_home, load_home
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
     from guard.adapters.noforge import NoForge
 
     git, forge, clock = GitRepo(repo), NoForge(), system_clock()
-    reader = evidence_reader(git, forge, clock)
+    reader = evidence_reader(git, forge, forge, clock)
     return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
 
 
@@ -72,7 +72,7 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
 
     git, forge, clock = GitRepo(home.settings.git_dir), local_forge(home, ledger), system_clock()
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
-    reader = evidence_reader(git, forge, clock, operator=operator_of(home))
+    reader = evidence_reader(git, forge, forge, clock, operator=operator_of(home))
     return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
 
 
@@ -200,7 +200,7 @@ def register_reader(git: Git, clock: Clock) -> RegisterReader:
 
 
 def evidence_reader(
-    git: Git, records: Records, clock: Clock, *, operator: Operator | None = None
+    git: Git, records: Records, forge: Forge, clock: Clock, *, operator: Operator | None = None
 ) -> EvidenceReader:
     """How each piece of evidence is read, bound to one repository and its records."""
     from guard.adapters.evidence import EvidenceSources, read_evidence
@@ -218,6 +218,7 @@ def evidence_reader(
             upstream=candidate.upstream,
             candidate=candidate,
             records=records,
+            forge=forge,
             members=members,
             submitters=submitters,
             now=clock.now(),

@@ -84,7 +84,7 @@ class Service:
         forge: Forge = records if speaking is None else speaking
         with GitRepo(self.home.settings.git_dir, memory=self.facts) as git:
             operator = wiring.operator_of(self.home)
-            reader = wiring.evidence_reader(git, records, self.clock, operator=operator)
+            reader = wiring.evidence_reader(git, records, forge, self.clock, operator=operator)
             registers = wiring.register_reader(git, self.clock)
             yield Office(
                 repository=self.repository,

@@ -12,9 +12,10 @@ from pydantic import TypeAdapter
 
 from guard.adapters.evidence import EvidenceSources, read_evidence
 from guard.adapters.evidence.untrusted import digest_of
+from guard.adapters.noforge import NoForge
 from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
-from guard.core.facts import LineageFacts, SignOff, Submission
+from guard.core.facts import Job, LineageFacts, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
 from tests.builders import NEW, NOW, UPSTREAM, candidate
 
@@ -44,6 +45,8 @@ def submission(report: bytes | None = b"", **fields: object) -> Submission:
 
 
 NO_SUBMISSIONS: Fact[tuple[Submission, ...]] = Known((), "test", NOW)
+NO_JOBS: Fact[tuple[Job, ...]] = Known((), "test", NOW)
+NO_PROPOSALS: Fact[tuple[Proposal, ...]] = Known((), "test", NOW)
 NO_SIGNOFFS: Fact[tuple[SignOff, ...]] = Known((), "test", NOW)
 
 
@@ -69,9 +72,10 @@ class HeldRecords:
 
 @dataclass(frozen=True)
 class HeldTree:
-    """A Git port of which only the upstream tree is asked."""
+    """A Git port of which only the upstream tree is asked, and what differs from it at the candidate's head."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
+    differs: tuple[str, ...] = ()
 
     def resolve(self, name: str) -> Commit | None:
         raise NotImplementedError
@@ -91,7 +95,8 @@ class HeldTree:
 
     def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
         assert commit == UPSTREAM, "evidence in the tree counts as it stands on upstream"
-        return tuple(sorted(path for path in self.files if path.startswith(f"{folder.rstrip('/')}/")))
+        prefix = f"{folder.rstrip('/')}/" if folder else ""
+        return tuple(sorted(path for path in self.files if path.startswith(prefix)))
 
     def blobs(self, commit: Commit, folder: str) -> Mapping[str, str]:
         return {path: hashlib.sha1(self.files[path]).hexdigest() for path in self.list(commit, folder)}
@@ -103,7 +108,8 @@ class HeldTree:
         return tuple(held[name] for name in names)
 
     def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
-        raise NotImplementedError
+        assert {old, new} == {UPSTREAM, NEW}, "the candidate is compared with upstream"
+        return self.differs
 
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
         return {}
@@ -126,6 +132,25 @@ class HeldTree:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class HeldForge(NoForge):
+    """A forge that knows the jobs of the candidate, its proposals, and who labelled them."""
+
+    ran: Fact[tuple[Job, ...]] = NO_JOBS
+    open: Fact[tuple[Proposal, ...]] = NO_PROPOSALS
+    labels: Mapping[str, Fact[str | None]] = field(default_factory=dict)
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        assert commit == NEW, "jobs of another commit prove nothing"
+        return self.ran
+
+    def proposals(self, target: str) -> Fact[tuple[Proposal, ...]]:
+        return self.open
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        return self.labels.get(label, Known(None, "test", NOW))
+
+
 def people(*names: str) -> Fact[frozenset[str]]:
     return Known(frozenset(names), "test", NOW)
 
@@ -134,12 +159,13 @@ def sources(*submissions: Submission, **fields: object) -> EvidenceSources:
     """Where to look; without reports, each submission's report is the one it was built for elsewhere."""
     reports = fields.pop("reports", {})
     signed = fields.pop("signed", ())
-    files = fields.pop("files", {})
+    files, differs = fields.pop("files", {}), fields.pop("differs", ())
     given: dict[str, object] = {
-        "git": HeldTree(files),  # type: ignore[arg-type]
+        "git": HeldTree(files, differs),  # type: ignore[arg-type]
         "upstream": UPSTREAM,
         "candidate": candidate(),
         "records": HeldRecords(Known(submissions, "test", NOW), Known(signed, "test", NOW), reports),  # type: ignore[arg-type]
+        "forge": HeldForge(),
         "members": {"security": people("sue@example.com"), "platform": people("pam@example.com")},
         "submitters": people("ci@example.com"),
         "now": NOW,

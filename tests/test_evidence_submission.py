@@ -27,14 +27,9 @@ def test_every_kind_of_the_policy_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param({"kind": "ci", "jobs": ["build"]}, id="ci"),
-        pytest.param({"kind": "vulnerabilities", "source": "x"}, id="vulnerabilities"),
         pytest.param({"kind": "secrets", "source": "x"}, id="secrets"),
         pytest.param({"kind": "contract", "source": "x"}, id="contract"),
         pytest.param({"kind": "probe", "probe": "http", "target": "https://x"}, id="probe"),
-        pytest.param(
-            {"kind": "attestation", "source": "x", "predicate_type": "p", "key": "k"}, id="attestation"
-        ),
     ],
 )
 def test_a_kind_that_is_not_built_is_unknown_and_says_so(spec: dict[str, object]) -> None:

@@ -119,6 +119,16 @@ def test_listing_a_folder(repo: Repo, git: GitRepo) -> None:
     assert git.list(head, "none") == git.list(head, "a.txt") == ()
 
 
+def test_what_differs_between_two_trees(repo: Repo, git: GitRepo) -> None:
+    before = Commit(repo.rev("HEAD"))
+    (repo.path / "docs/b.txt").chmod(0o755)
+    (repo.path / "a.txt").unlink()
+    (repo.path / "a.txt").symlink_to("docs/b.txt")
+    after = Commit(repo.commit("other modes", {"new[1].txt": "x"}))
+    assert git.changed(before, after) == git.changed(after, before) == ("a.txt", "docs/b.txt", "new[1].txt")
+    assert git.changed(after, after) == ()
+
+
 def test_paths_that_are_not_utf8(repo: Repo, git: GitRepo) -> None:
     name = os.fsdecode(b"caf\xe9/\x01 x\n")
     head = Commit(repo.commit("odd", {name: "odd\n"}))

@@ -98,6 +98,8 @@ def test_every_call_is_described_by_github_except_these(tmp_path: Path) -> None:
     state, forge = world.state, world.forge
     pull = world.pull()
     state.review(pull, by="bob")
+    state.workflow(state.head_of(pull), test="success")
+    state.label(pull, "BREAKING:", by="ann")
     issue = state.open_issue("Down", "SEV-1", by="ann")
     state.close_issue(issue, by="ann")
     state.team("owners", "ann")
@@ -107,6 +109,7 @@ def test_every_call_is_described_by_github_except_these(tmp_path: Path) -> None:
     for fact in (
         forge.head(TARGET), forge.head("none"), forge.proposals(TARGET), forge.approvals(proposal),
         forge.members(("@acme", "@acme/owners", "@acme/nobody")), forge.protection(TARGET), forge.protection("master"),
+        forge.jobs(proposal.head), forge.labeller(proposal, "BREAKING:"),
         forge.incidents(("SEV-1",), closers=forge.members(("ann",))),
         forge.incidents(("none",), closers=forge.members(())),
     ):  # fmt: skip

@@ -34,6 +34,8 @@ READS: dict[str, Callable[[GitHubForge], object]] = {
     "team": lambda forge: forge.members(("@acme/owners",)),
     "organisation": lambda forge: forge.members(("@acme",)),
     "incidents": lambda forge: forge.incidents(("SEV-1",), closers=NOBODY),
+    "jobs": lambda forge: forge.jobs(SHA),
+    "labeller": lambda forge: forge.labeller(PROPOSAL, "BREAKING:"),
     "protection": lambda forge: forge.protection(TARGET),
 }
 STATEMENTS: dict[str, Callable[[GitHubForge], object]] = {

@@ -29,6 +29,8 @@ READS: dict[str, Callable[[GitLabForge], object]] = {
     "approvals": lambda forge: forge.approvals(PROPOSAL),
     "members": lambda forge: forge.members(("@owners",)),
     "incidents": lambda forge: forge.incidents(("SEV-1",), closers=Unknown("?")),
+    "jobs": lambda forge: forge.jobs(HEAD),
+    "labeller": lambda forge: forge.labeller(PROPOSAL, "BREAKING:"),
     "protection": lambda forge: forge.protection(TARGET),
 }
 WORDS: dict[str, Callable[[GitLabForge], object]] = {
@@ -236,7 +238,13 @@ def test_the_calls_that_no_contract_covers_are_these(world: GitLabWorld) -> None
     forge.post_status(proposal.head, STATUS)
     assert forge.status(proposal.head, "guard") == STATUS
     forge.edit_comment(proposal, forge.add_comment(proposal, "NO-GO"), "GO")
+    world.state.pipeline(proposal.head, test="success")
+    world.state.label(world.request(proposal), "BREAKING:", by="ann")
+    assert len(known(forge.jobs(proposal.head))) == 1
+    assert known(forge.labeller(proposal, "BREAKING:")) == "ann"
     assert world.double.api.contract.uncovered == {
+        "GET /api/v4/projects/{id}/pipelines",
+        "GET /api/v4/projects/{id}/merge_requests/{merge_request_iid}/resource_label_events",
         "POST /api/graphql",
         "GET /api/v4/user",
         "GET /api/v4/groups/{id}",

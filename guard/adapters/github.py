@@ -29,6 +29,8 @@ from guard.adapters.github_answers import (
 )
 from guard.adapters.github_api import Api, GitHubError, segment
 from guard.adapters.github_hands import hands_of, read_hands
+from guard.adapters.github_jobs import read_jobs
+from guard.adapters.github_labels import read_labeller
 from guard.adapters.github_protection import (
     Allowed,
     Identity,
@@ -38,7 +40,7 @@ from guard.adapters.github_protection import (
     together,
 )
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, Comment, CommitStatus, Incident, Proposal, Protection
+from guard.core.facts import Approval, Comment, CommitStatus, Incident, Job, Proposal, Protection
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -50,6 +52,8 @@ NEEDED: Final = {
     "approvals": "Pull requests: read",
     "members": "Members: read (organisation), or the classic scope read:org",
     "incidents": "Issues: read",
+    "jobs": "Actions: read, and Checks: read",
+    "labels": "Pull requests: read",
     "status": "Commit statuses: read and write",
     "comments": "Pull requests: read and write",
     "protection": "Administration: read",
@@ -131,6 +135,14 @@ class GitHubForge:
             return tuple(found.values())
 
         return self._fact(f"whether an incident with {' or '.join(labels)} is open", "incidents", read)
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        what = f"which CI jobs ran on {commit[:10]}"
+        return self._fact(what, "jobs", lambda: read_jobs(self._api, self._repo, commit))
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        what = f"who put {label} on pull request {proposal.id}"
+        return self._fact(what, "labels", lambda: read_labeller(self._api, self._repo, proposal, label))
 
     def me(self) -> str:
         return self._me().login

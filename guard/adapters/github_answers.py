@@ -229,3 +229,65 @@ class Ruleset(Answer):
     id: StrictInt
     name: StrictStr
     bypass_actors: tuple[BypassActor, ...] | None = None
+
+
+class App(Answer):
+    id: StrictInt
+    slug: StrictStr = ""
+
+
+class CheckRun(Answer):
+    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference"""
+
+    id: StrictInt
+    name: StrictStr
+    head_sha: Sha
+    status: StrictStr
+    conclusion: StrictStr | None
+    completed_at: AwareDatetime | None = None
+    html_url: StrictStr | None = None
+    app: App | None
+
+
+class WorkflowRun(Answer):
+    """https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository"""
+
+    id: StrictInt
+    head_sha: Sha
+    head_branch: StrictStr | None
+    path: StrictStr
+    event: StrictStr
+
+
+class WorkflowJob(Answer):
+    """https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
+
+    Its check run bears the same number.
+    """
+
+    id: StrictInt
+    name: StrictStr
+    head_sha: Sha
+    status: StrictStr
+    conclusion: StrictStr | None
+    completed_at: AwareDatetime | None = None
+    html_url: StrictStr | None = None
+
+
+class LabelledIssue(Answer):
+    """An issue's or pull request's labels: https://docs.github.com/en/rest/issues/issues#get-an-issue"""
+
+    labels: tuple[Label, ...]
+
+
+class LabelName(Answer):
+    name: StrictStr
+
+
+class IssueEvent(Answer):
+    """https://docs.github.com/en/rest/issues/events#list-issue-events-for-a-repository"""
+
+    id: StrictInt
+    event: StrictStr
+    actor: User | None
+    label: LabelName | None = None

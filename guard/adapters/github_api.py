@@ -75,6 +75,29 @@ class Api:
             where, query = self._same_host(found[1]), {}
         raise GitHubError(f"GitHub's list at {path} does not end")
 
+    def listed(self, path: str, key: str, wanted: type[T], **query: str) -> tuple[T, ...]:
+        """Every item of a list that comes under a key beside its `total_count`; raises GitHubError unless they are
+        as many as it says."""
+        where, seen = path, set[str]()
+        items: list[T] = []
+        query |= {"per_page": "100"}
+        while where not in seen and len(seen) < MOST_PAGES:
+            seen.add(where)
+            headers, data = self._call("GET", where, query=query)
+            table = data if isinstance(data, dict) else {}
+            if not isinstance(table.get(key), list):
+                raise GitHubError(f"GitHub answered GET {path} without a list of {key}")
+            items += [_read(path, wanted, item) for item in table[key]]
+            found = NEXT.search(str(headers.get("link", "")))
+            if not found:
+                if table.get("total_count") != len(items):
+                    raise GitHubError(
+                        f"GitHub's list at {path} is not whole: {len(items)} items of its count"
+                    )
+                return tuple(items)
+            where, query = self._same_host(found[1]), {}
+        raise GitHubError(f"GitHub's list at {path} does not end")
+
     def send(self, verb: str, path: str, wanted: type[T], body: Mapping[str, str]) -> T:
         """Write; GitHub's answer read as `wanted`. Never sent twice."""
         return _read(path, wanted, self._call(verb, path, body=body)[1])

@@ -12,6 +12,7 @@ import gitlab
 
 from guard.adapters.gitlab_calls import TIMEOUT, Calls, Record, Rejected
 from guard.adapters.gitlab_hands import hands_of, read_hands
+from guard.adapters.gitlab_jobs import read_jobs, read_labeller
 from guard.adapters.gitlab_people import Groups
 from guard.adapters.gitlab_protection import protection_of
 from guard.adapters.gitlab_reading import (
@@ -29,7 +30,7 @@ from guard.adapters.gitlab_reading import (
     versions_of,
 )
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, Comment, CommitStatus, Incident, Proposal, Protection
+from guard.core.facts import Approval, Comment, CommitStatus, Incident, Job, Proposal, Protection
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -138,6 +139,16 @@ class GitLabForge:
             return tuple(found.values())
 
         return self._fact(f"whether an incident with {' or '.join(labels)} is open", self._repository, read)
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        what = f"which CI jobs ran on {commit[:10]}"
+        return self._fact(what, self._repository, lambda: read_jobs(self._calls, self._project, commit))
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        what, request = f"who put {label} on !{proposal.id}", self._request(proposal)
+        return self._fact(
+            what, f"{self._repository}!{proposal.id}", lambda: read_labeller(self._calls, request, label)
+        )
 
     # Voice
 

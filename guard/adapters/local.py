@@ -14,7 +14,7 @@ from guard.adapters.parcels import BareRepo
 from guard.core.canonical import digest_of_bytes
 from guard.core.claims import ProposalOpened
 from guard.core.errors import GuardError
-from guard.core.facts import Approval, Incident, Proposal, SignOff, Submission
+from guard.core.facts import Approval, Incident, Job, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.standing import (
     Received,
@@ -101,6 +101,22 @@ class LocalForge:
             return open_incidents(self._record(*INCIDENTS), labels=labels, closers=able)
 
         return self._fact(f"whether an incident with {' or '.join(labels)} is open", "ledger", read)
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        """A bare repository runs no CI."""
+        return Unknown(
+            f"which CI jobs ran on {commit[:10]} cannot be known: a repository without a forge runs none",
+            fix="let CI submit how its script ended (guard evidence run), and let the gate ask for kind = 'script'",
+            who=("release-owner", "ci"),
+        )
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        """Proposals bear no labels here."""
+        return Unknown(
+            f"whether {proposal.id} bears the label {label} cannot be known: there are no labels without a forge",
+            fix="let a role sign the breaking changes off (guard signoff), and let the gate ask for kind = 'signoff'",
+            who=("release-owner",),
+        )
 
     def signoffs(self, gate: str) -> Fact[tuple[SignOff, ...]]:
         return self._fact(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guard.core.facts import Approval, Incident, Proposal, SignOff, Submission
+from guard.core.facts import Approval, Incident, Job, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Unknown
 
 FIX = (
@@ -36,6 +36,12 @@ class NoForge:
     ) -> Fact[tuple[Incident, ...]]:
         del closers
         return self._unknown(f"whether an incident with {' or '.join(labels)} is open")
+
+    def jobs(self, commit: Commit) -> Fact[tuple[Job, ...]]:
+        return self._unknown(f"which CI jobs ran on {commit[:10]}")
+
+    def labeller(self, proposal: Proposal, label: str) -> Fact[str | None]:
+        return self._unknown(f"who put {label} on {proposal.id}")
 
     def signoffs(self, gate: str) -> Fact[tuple[SignOff, ...]]:
         return self._unknown(f"who signed off {gate}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -31,19 +31,30 @@ class Submitted(Spec):
 
 
 class Ci(Spec):
-    """Real CI jobs of the candidate's commit."""
+    """Real CI jobs of the candidate's commit, run by upstream's CI configuration."""
 
     kind: Literal["ci"]
     jobs: tuple[Name, ...] = Field(min_length=1, description="the jobs that must be green; globs are allowed")
     minimum: int = Field(
         default=1, ge=1, strict=True, description="how many green jobs each of `jobs` must match at least"
     )
-    workflow: Name | None = Field(default=None, description="only jobs of this workflow count (GitHub)")
+    workflow: Name | None = Field(
+        default=None, description="only jobs of this workflow's file count, such as `ci.yml` (GitHub)"
+    )
     app_id: int | None = Field(
         default=None, strict=True, description="only checks reported by this app count (GitHub)"
     )
     pipeline_source: Name | None = Field(
-        default=None, description="only pipelines started this way count, such as `push` (GitLab)"
+        default=None,
+        description="only pipelines and workflows started this way count; unless set, `push`, `merge_request_event`"
+        " and `merge_group` do",
+    )
+    protected_ref: bool = Field(
+        default=False, strict=True, description="only jobs on a protected branch count (GitLab)"
+    )
+    config: tuple[Path, ...] = Field(
+        default=(),
+        description="further files and folders that must be upstream's, besides the CI configuration",
     )
     max_age: Age = None
 
@@ -60,15 +71,26 @@ class Sarif(Submitted):
     )
 
 
+class Ignored(Spec):
+    """One advisory that does not block, until a day that is the last one."""
+
+    id: Name = Field(
+        description="the advisory, by any of its names such as `CVE-2026-0001`; or a package that the scanner could"
+        " not look at"
+    )
+    until: date = Field(description="the last day on which it is ignored, such as `2026-12-31` (UTC)")
+    reason: Name = Field(description="why it does not matter here")
+
+
 class Vulnerabilities(Submitted):
-    """The native JSON of a dependency scanner."""
+    """The native JSON of pip-audit, npm audit, osv-scanner, trivy or grype, without anything at or above `fail_at`."""
 
     kind: Literal["vulnerabilities"]
     fail_at: Severity = Field(
         default="high", description="the least severity that blocks: `low`, `medium`, `high` or `critical`"
     )
-    ignore: tuple[Name, ...] = Field(
-        default=(), description="identifiers of advisories that do not block, such as `CVE-2026-0001`"
+    ignore: tuple[Ignored, ...] = Field(
+        default=(), description="what does not block for a while: tables with `id`, `until` and `reason`"
     )
 
 
@@ -320,7 +342,7 @@ class Observation:
     `problems` are empty when it says what the policy wants; `subject` is the commit it is about, None for what
     stands on upstream or is about no commit; `dated` is when its age starts (the server's time of receipt for a
     submission, the stated review date for a document), None where it has no age; `digest` (`sha256:…`) is that
-    of the bytes that were read.
+    of the bytes that were read; `holds_until` is when time alone would change what it says, age aside.
     """
 
     summary: str
@@ -328,6 +350,7 @@ class Observation:
     subject: Commit | None = None
     dated: datetime | None = None
     digest: str = ""
+    holds_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,29 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one CI job on a commit, as the forge itself ran it or an app reported it.
+
+    `number` grows with time, so that the newest run of a job is known; `state` is `success`, `failed`,
+    `allowed-failure`, `cancelled`, `skipped`, `manual`, `running` (nothing has come of it yet), or another word of
+    the forge's own, which is no success either. `workflow` is the path of the workflow's file and `app_id` the app
+    that reported it (GitHub); `source` is what started it (`push`, `merge_request_event`); `is_protected` is whether
+    `ref` is a protected branch (GitLab), None where that is not known.
+    """
+
+    name: str
+    state: str
+    number: int
+    source: str = ""
+    ref: str = ""
+    is_protected: bool | None = None
+    workflow: str = ""
+    app_id: int | None = None
+    finished_at: datetime | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """How one commit of the proposal was found to belong to an upstream commit, and what picking that shows.
 

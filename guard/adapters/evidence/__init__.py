@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from guard.adapters.evidence.attestation import read_attestation
+from guard.adapters.evidence.ci import read_ci
 from guard.adapters.evidence.document import read_document
 from guard.adapters.evidence.inventory import read_inventory
 from guard.adapters.evidence.junit import read_junit
@@ -14,6 +15,7 @@ from guard.adapters.evidence.sarif import read_sarif
 from guard.adapters.evidence.script import read_script
 from guard.adapters.evidence.signoff import read_signoff
 from guard.adapters.evidence.sources import EvidenceSources
+from guard.adapters.evidence.vulnerabilities import read_vulnerabilities
 from guard.core.errors import GuardError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Unknown
@@ -30,8 +32,8 @@ KINDS: dict[str, Reader | None] = {
     "script": read_script,
     "signoff": read_signoff,
     "inventory": read_inventory,
-    "ci": None,
-    "vulnerabilities": None,
+    "ci": read_ci,
+    "vulnerabilities": read_vulnerabilities,
     "secrets": None,
     "contract": None,
     "adrs": None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from guard.adapters.evidence.sarif_result import SEVERITIES, Result, at_or_above, results_of
+from guard.adapters.evidence.sarif_result import Result, results_of
+from guard.adapters.evidence.severity import SEVERITIES, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from guard.adapters.evidence.severity import SEVERITIES, UNKNOWN, of_score
 from guard.adapters.evidence.untrusted import list_of, shown, table_of, text_of
-
-SEVERITIES: tuple[str, ...] = ("critical", "high", "medium", "low", "none")
-"""Worst first."""
 
 LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "none"}
 """What a SARIF level amounts to where the tool gives no security severity."""
-
-SCORES = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"))
-"""The lowest CVSS score of each severity; above zero is low, zero is none."""
 
 PARENTS = 10
 """How many levels of sub-rules are looked through for the rule they belong to."""
@@ -142,11 +137,6 @@ def severity_of(result: dict[str, object], rule: dict[str, object], override: st
     return _of_level(result.get("level") or override or default or "warning")
 
 
-def at_or_above(severity: str, limit: str) -> bool:
-    """Whether a severity is as bad as the limit or worse."""
-    return _rank(severity) <= _rank(limit)
-
-
 def _rank(severity: str) -> int:
     return SEVERITIES.index(severity)
 
@@ -156,13 +146,8 @@ def _of_level(level: object) -> str:
 
 
 def _of_score(score: object) -> str:
-    try:
-        value = float(score) if isinstance(score, (str, int, float)) and not isinstance(score, bool) else -1.0
-    except (ValueError, OverflowError):
-        return "critical"
-    if not 0.0 <= value <= 10.0:
-        return "critical"
-    return next((name for least, name in SCORES if value >= least), "low" if value > 0 else "none")
+    found = of_score(score)
+    return "critical" if found == UNKNOWN else found
 
 
 def _kind(result: dict[str, object]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from guard.adapters.evidence.operator import NO_OPERATOR, Operator
 from guard.core.model import Candidate, Commit, Fact
-from guard.ports import Git, Records
+from guard.ports import Forge, Git, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class EvidenceSources:
     upstream: Commit
     candidate: Candidate
     records: Records
+    forge: Forge
     members: Mapping[str, Fact[frozenset[str]]]
     submitters: Fact[frozenset[str]]
     now: datetime

@@ -96,16 +96,19 @@ def _named(names: Iterable[str]) -> str:
     return ", ".join(distinct[:5]) + more
 
 
-def exit_problems(received: Received, *, explained: bool) -> tuple[Finding, ...]:
+def exit_problems(
+    received: Received, *, explained: bool, found: frozenset[int] = frozenset({1})
+) -> tuple[Finding, ...]:
     """What a tool's exit code says beyond its report.
 
-    Scanners and test runners end with 0 when all is well and with 1 when they found something. So 1 is believed
-    only where the report shows what was found (`explained`), and any other code means that the tool broke off.
+    Scanners and test runners end with 0 when all is well and with 1 (or another code of `found`) when they found
+    something. So that is believed only where the report shows what was found (`explained`), and any other code means
+    that the tool broke off.
     """
     code = received.envelope.exit_code
-    if code == 0 or (code == 1 and explained):
+    if code == 0 or (code in found and explained):
         return ()
-    reason = "and its report does not show why" if code == 1 else "so it did not finish its work"
+    reason = "and its report does not show why" if code in found else "so it did not finish its work"
     message = f"{shown(received.envelope.tool)} ended with exit code {code}, {reason}"
     fix = f"see the tool's own output and mend it, then: {received.again}"
     return (Finding("evidence.exit-code", message, fix=fix, who=("ci",)),)

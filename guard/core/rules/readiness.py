@@ -280,6 +280,8 @@ def _anew(spec: Leaf, key: str, case: _Case) -> str:
     """How this sort of evidence is renewed."""
     if isinstance(spec, Submitted):
         return f"run it again for {case.candidate.new} and submit the report as {spec.source}"
+    if isinstance(spec, Ci):
+        return f"run the jobs again on {case.candidate.new}"
     if isinstance(spec, Signoff):
         return f"ask a {spec.role} owner to sign off again: guard signoff {key.partition('/')[0]}"
     return "review it again, write the new date into it, and land it on upstream"
@@ -295,17 +297,19 @@ def _limit(spec: Leaf, seen: Observation, case: _Case) -> timedelta | None:
 def _renewers(spec: Leaf) -> tuple[str, ...]:
     if isinstance(spec, Signoff):
         return (spec.role,)
-    return ("ci",) if isinstance(spec, Submitted) else ("author",)
+    return ("ci",) if isinstance(spec, (Submitted, Ci)) else ("author",)
 
 
 def _expires_at(spec: Leaf, seen: Observation, case: _Case) -> datetime | None:
+    """By its age, or by what it says itself, whichever comes first."""
     limit = _limit(spec, seen, case)
     if limit is None or seen.dated is None:
-        return None
+        return seen.holds_until
     try:
-        return seen.dated + limit
+        old = seen.dated + limit
     except OverflowError:  # beyond the year 9999
-        return None
+        return seen.holds_until
+    return min(old, seen.holds_until) if seen.holds_until else old
 
 
 def _dawns_at(seen: Observation, case: _Case) -> datetime | None:

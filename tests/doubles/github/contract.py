@@ -28,6 +28,10 @@ ACCOUNTS_OF_COMMITS = ("author", "committer")
 """Properties of `commit` described as `nullable` beside a `oneOf`, which OpenAPI 3.0 gives no meaning without a `type`
 (https://spec.openapis.org/oas/v3.0.4.html#schema-nullable); they are null, as is meant."""
 
+CONCLUSIONS = ("check-run", "job")
+"""Where `conclusion` is `nullable`, but its `enum` has no null, which then is none of its values
+(https://spec.openapis.org/oas/v3.0.4.html#data-types); it is null while the run goes on, as is meant."""
+
 NOTHING = {"type": "object", "nullable": True, "maxProperties": 0}
 
 
@@ -42,6 +46,8 @@ def description() -> dict[str, Any]:
         head = found["components"]["schemas"][schema]["properties"]["head"]["properties"]
         head["repo"] = {"anyOf": [head["repo"], NOTHING]}
     commit = found["components"]["schemas"]["commit"]["properties"]
+    for name in CONCLUSIONS:
+        found["components"]["schemas"][name]["properties"]["conclusion"]["enum"].append(None)
     for name in ACCOUNTS_OF_COMMITS:
         commit[name] = {"anyOf": [commit[name], NOTHING]}
     return found

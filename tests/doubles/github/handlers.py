@@ -91,7 +91,9 @@ def _issues(double: GitHubDouble, values: Values, request: Request) -> Answer:
 
 
 def _issue(double: GitHubDouble, values: Values, request: Request) -> Answer:
-    one = double.state.issues.get(int(values["issue_number"]))
+    """A pull request is an issue too."""
+    number = int(values["issue_number"])
+    one = double.state.issues.get(number) or double.state.pulls.get(number)
     return Answer(body=shapes.issue(double.state, one)) if one else NOT_FOUND
 
 
@@ -157,10 +159,44 @@ def _add_status(double: GitHubDouble, values: Values, request: Request) -> Answe
 
 
 def _checks(double: GitHubDouble, values: Values, request: Request) -> Answer:
-    """Only the newest of each name, as with `filter=latest`."""
-    newest = {one.name: one for one in double.state.checks if one.commit == values["ref"]}
-    paged = double.page([shapes.check_run(one) for one in newest.values()], request)
-    return Answer(body={"total_count": len(newest), "check_runs": paged.body}, headers=paged.headers)
+    """Only the newest of each name by an app, unless `filter` is `all`."""
+    found = [one for one in double.state.checks if one.commit == values["ref"]]
+    if request.one("filter", "latest") == "latest":
+        found = list({(one.name, one.app): one for one in found}.values())
+    return _counted(double, request, "check_runs", [shapes.check_run(one) for one in found])
+
+
+def _runs(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    wanted = request.one("head_sha")
+    found = [one for one in double.state.runs if wanted in {"", one.commit}]
+    return _counted(
+        double, request, "workflow_runs", [shapes.workflow_run(double.state, one) for one in found]
+    )
+
+
+def _jobs(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    run = next((one for one in double.state.runs if one.id == int(values["run_id"])), None)
+    if not run:
+        return NOT_FOUND
+    jobs = (
+        run.jobs if request.one("filter", "latest") == "all" else {one.name: one for one in run.jobs}.values()
+    )
+    return _counted(double, request, "jobs", [shapes.workflow_job(run, one) for one in jobs])
+
+
+def _counted(double: GitHubDouble, request: Request, key: str, items: list[Any]) -> Answer:
+    """A page of a list that stands beside its length."""
+    paged = double.page(items, request)
+    return Answer(body={"total_count": len(items), key: paged.body}, headers=paged.headers)
+
+
+def _events(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """In the order of time."""
+    number = int(values["issue_number"])
+    if number not in {**double.state.pulls, **double.state.issues}:
+        return NOT_FOUND
+    found = [one for one in double.state.labellings if one.number == number]
+    return double.page([shapes.labelling(one) for one in found], request)
 
 
 def _protection(double: GitHubDouble, values: Values, request: Request) -> Answer:
@@ -238,6 +274,9 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/commits/{{ref}}/status": _combined,
     f"POST {REPO}/statuses/{{sha}}": _add_status,
     f"GET {REPO}/commits/{{ref}}/check-runs": _checks,
+    f"GET {REPO}/actions/runs": _runs,
+    f"GET {REPO}/actions/runs/{{run_id}}/jobs": _jobs,
+    f"GET {REPO}/issues/{{issue_number}}/events": _events,
     f"GET {REPO}/branches/{{branch}}/protection": _protection,
     f"GET {REPO}/rules/branches/{{branch}}": _rules,
     f"GET {REPO}/rulesets/{{ruleset_id}}": _ruleset,

@@ -16,12 +16,14 @@ from tests.doubles.github.state import (
     Comment,
     GitHubState,
     Issue,
+    Labelled,
     Made,
     Protected,
     Pull,
     Review,
     Ruleset,
     Status,
+    WorkflowRun,
 )
 
 Json = dict[str, Any]
@@ -228,6 +230,59 @@ def check_run(one: CheckRun) -> Json:
         "conclusion": one.conclusion,  # null until completed
         "started_at": one.at,
         "completed_at": one.at if one.conclusion else None,
+        "app": {**example("integration"), "id": one.app[0], "slug": one.app[1]},
+    }
+
+
+def workflow_run(state: GitHubState, one: WorkflowRun) -> Json:
+    """https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository"""
+    base: Json = example("workflow-run-paginated")["workflow_runs"][0]
+    done = all(job.conclusion for job in one.jobs)
+    ended = {job.conclusion for job in one.jobs} - {"success", "skipped"}
+    return {
+        **base,
+        "id": one.id,
+        "name": "CI",  # whatever the file says
+        "head_sha": one.commit,
+        "head_branch": one.branch or None,
+        "path": one.path,  # of the file; a required workflow's ends in @ and a ref
+        "event": one.event,
+        "status": "completed" if done else "in_progress",
+        "conclusion": ("failure" if ended else "success") if done else None,
+        "created_at": one.at,
+    }
+
+
+def workflow_job(run: WorkflowRun, one: CheckRun) -> Json:
+    """https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run"""
+    return {
+        **example("job-paginated")["jobs"][0],
+        "id": one.id,
+        "run_id": run.id,
+        "name": one.name,
+        "head_sha": one.commit,
+        "head_branch": run.branch or None,
+        "status": one.status,
+        "conclusion": one.conclusion,
+        "created_at": one.at,
+        "started_at": one.at,
+        "completed_at": one.at if one.conclusion else None,
+        "steps": [],
+    }
+
+
+def labelling(one: Labelled) -> Json:
+    """https://docs.github.com/en/rest/using-the-rest-api/issue-event-types#labeled"""
+    return {
+        **{key: example("issue-event-for-issue-items")[0][key] for key in ("node_id", "url")},
+        "id": one.id,
+        "actor": user(one.by),  # null where the account is gone
+        "event": "labeled" if one.is_added else "unlabeled",
+        "commit_id": None,
+        "commit_url": None,
+        "created_at": one.at,
+        "performed_via_github_app": None,
+        "label": {"name": one.label, "color": "d73a4a"},
     }
 
 

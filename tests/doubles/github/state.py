@@ -95,12 +95,40 @@ class Status:
 
 @dataclass(slots=True)
 class CheckRun:
+    """`app` is the id and the slug of the app that reported it."""
+
     id: int
     commit: str
     name: str
     status: str
     conclusion: str | None
     at: str
+    app: tuple[int, str] = (15368, "github-actions")
+
+
+@dataclass(slots=True)
+class Labelled:
+    """An event: somebody put a label on an issue or took it away. `by` None: the account is gone."""
+
+    id: int
+    number: int
+    label: str
+    by: Account | None
+    at: str
+    is_added: bool = True
+
+
+@dataclass(slots=True)
+class WorkflowRun:
+    """Each of its jobs is a check run too, of the same number; a job that is run again is one more."""
+
+    id: int
+    commit: str
+    path: str
+    event: str
+    branch: str
+    at: str
+    jobs: list[CheckRun] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -155,6 +183,8 @@ class GitHubState:
         self.comments: list[Comment] = []
         self.statuses: list[Status] = []
         self.checks: list[CheckRun] = []
+        self.runs: list[WorkflowRun] = []
+        self.labellings: list[Labelled] = []
         self.labels: list[str] = []
         self.organisations: dict[str, list[str]] = {self.owner: []}
         self.teams: dict[tuple[str, str], Team] = {}
@@ -254,6 +284,36 @@ class GitHubState:
         self.statuses.append(found)
         self.said("status", "", found)
         return found
+
+    def workflow(
+        self, commit: str, *, path: str = ".github/workflows/ci.yml", event: str = "push", **jobs: str | None
+    ) -> WorkflowRun:
+        """A run of a workflow with these jobs, name → conclusion (None is still running)."""
+        branch = self.bare.git(
+            "for-each-ref", "--contains", commit, "--format=%(refname:short)", "refs/heads/"
+        )
+        run = WorkflowRun(next(self._ids), commit, path, event, branch.partition("\n")[0], self.now())
+        self.runs.append(run)
+        for name, conclusion in jobs.items():
+            self.rerun(run, name, conclusion)
+        return run
+
+    def rerun(self, run: WorkflowRun, name: str, conclusion: str | None) -> CheckRun:
+        """The job runs, once more where it ran already."""
+        run.jobs.append(self.check(run.commit, name, conclusion))
+        return run.jobs[-1]
+
+    def label(self, pull: Pull, name: str, *, by: str | None) -> None:
+        pull.labels.append(name)
+        self.labellings.append(
+            Labelled(next(self._ids), pull.number, name, self.account(by) if by else None, self.now())
+        )
+
+    def unlabel(self, pull: Pull, name: str, *, by: str) -> None:
+        pull.labels.remove(name)
+        self.labellings.append(
+            Labelled(next(self._ids), pull.number, name, self.account(by), self.now(), is_added=False)
+        )
 
     def check(self, commit: str, name: str, conclusion: str | None) -> CheckRun:
         """A check run; without a conclusion it is still running."""

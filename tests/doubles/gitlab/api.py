@@ -207,12 +207,31 @@ def list_request_pipelines(asked: Asked) -> Result:
     return [shapes.pipeline(asked.state, one) for one in _sorted(asked, found)]
 
 
+def list_pipelines(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/pipelines/#list-project-pipelines: newest first; child pipelines only where they
+    are asked for."""
+    state, sha, source = _project(asked), asked.query("sha"), asked.query("source")
+    found = [
+        one for one in reversed(state.pipelines)
+        if sha in ("", one.sha) and (one.source == source if source else one.source != "parent_pipeline")
+    ]  # fmt: skip
+    return [shapes.pipeline(state, one) for one in found]
+
+
 def list_jobs(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/jobs/#list-pipeline-jobs: newest first; retried ones only where asked for."""
     state = _project(asked)
     for pipeline in state.pipelines:
         if str(pipeline.id) == asked.path["pipeline_id"]:
-            return [shapes.job(state, pipeline, one) for one in pipeline.jobs]
+            every = asked.query("include_retried") == "true"
+            jobs = pipeline.jobs if every else {one.name: one for one in pipeline.jobs}.values()
+            return [shapes.job(state, pipeline, one) for one in reversed(list(jobs))]
     raise Missing("Pipeline")
+
+
+def list_labellings(asked: Asked) -> Result:
+    request = _request(asked)
+    return [shapes.labelling(request, one) for one in request.labellings]
 
 
 def post_status(asked: Asked) -> Result:
@@ -278,7 +297,9 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_P}/repository/branches/{{branch}}", get_branch),
     ("GET", f"{_P}/repository/commits/{{sha}}/statuses", list_statuses),
     ("POST", f"{_P}/statuses/{{sha}}", post_status),
+    ("GET", f"{_P}/pipelines", list_pipelines),
     ("GET", f"{_P}/pipelines/{{pipeline_id}}/jobs", list_jobs),
+    ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/resource_label_events", list_labellings),
     ("GET", f"{_P}/merge_requests", list_merge_requests),
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}", get_merge_request),
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/approvals", get_approvals),

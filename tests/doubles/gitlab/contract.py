@@ -44,6 +44,9 @@ DEMANDED = {
         "name", "push_access_levels.access_level_description", "merge_access_levels.access_level_description",
         "push_access_levels.access_level", "allow_force_push",
     ),
+    "getApiV4ProjectsIdPipelinesPipelineIdJobs": (
+        "id", "name", "status", "allow_failure", "finished_at", "tag", "web_url",
+    ),
     "getApiV4GroupsIdMembersAll": ("id", "username", "state", "expires_at"),
     "getApiV4ProjectsIdMembersAll": ("id", "username", "access_level"),
     "getApiV4Users": ("id",),

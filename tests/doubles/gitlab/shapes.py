@@ -11,6 +11,7 @@ from tests.doubles.gitlab.state import (
     Group,
     Issue,
     Job,
+    Labelled,
     Membership,
     MergeRequest,
     Note,
@@ -101,7 +102,7 @@ def merge_request(state: State, one: MergeRequest) -> Json:
         "reviewers": [],
         "source_project_id": one.source_project,
         "target_project_id": state.project_id,
-        "labels": [],
+        "labels": one.labels,
         "draft": one.title.startswith("Draft:"),
         "sha": one.head,
         "merge_commit_sha": None,
@@ -215,10 +216,24 @@ def job(state: State, of: Pipeline, one: Job) -> Json:
         "name": one.name,
         "ref": of.ref,
         "tag": False,
-        "allow_failure": False,
+        "allow_failure": one.allow_failure,
         "created_at": when(of.created_at),
+        "finished_at": when(one.finished_at) if one.finished_at else None,
         "pipeline": pipeline(state, of),
         "web_url": f"{WEB}/{state.project}/-/jobs/{one.id}",
+    }
+
+
+def labelling(request: MergeRequest, one: Labelled) -> Json:
+    """https://docs.gitlab.com/api/resource_label_events/#list-project-merge-request-label-events."""
+    return {
+        "id": one.id,
+        "user": user(one.by),
+        "created_at": when(one.created_at),
+        "resource_type": "MergeRequest",
+        "resource_id": request.id,
+        "label": {"id": 1, "name": one.label, "color": "#dc143c", "description": None},
+        "action": one.action,
     }
 
 

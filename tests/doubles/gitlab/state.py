@@ -61,6 +61,17 @@ class Note:
     system: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Somebody put a label on a merge request (`add`) or took it away (`remove`)."""
+
+    id: int
+    label: str
+    by: User
+    action: str
+    created_at: datetime
+
+
 @dataclass(slots=True)
 class MergeRequest:
     """`approvals` are the standing ones: who and when, as GitLab keeps them, without a commit."""
@@ -77,6 +88,8 @@ class MergeRequest:
     versions: list[Version] = field(default_factory=list)
     approvals: dict[int, tuple[User, datetime]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    labellings: list[Labelled] = field(default_factory=list)
 
     @property
     def head(self) -> str | None:
@@ -114,6 +127,8 @@ class Job:
     id: int
     name: str
     status: str
+    allow_failure: bool = False
+    finished_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -300,11 +315,24 @@ class State:
     def pipeline(self, sha: str, *, source: str = "push", **jobs: str) -> Pipeline:
         """A pipeline with these jobs, name → status (`success`, `failed` ...)."""
         ref = next(iter(self.branches_with(sha)), "")
-        made = [Job(self.id(), name, status) for name, status in jobs.items()]
+        made = [self.job(name, status) for name, status in jobs.items()]
         worst = next((one.status for one in made if one.status != "success"), "success")
         pipeline = Pipeline(self.id(), sha, ref, source, self.now(), worst, made)
         self.pipelines.append(pipeline)
         return pipeline
+
+    def job(self, name: str, status: str, *, allow_failure: bool = False) -> Job:
+        """A job for a pipeline's list, where a retried one is one more; it has ended where its status says so."""
+        ended = status in {"success", "failed", "canceled"}
+        return Job(self.id(), name, status, allow_failure, self.now() if ended else None)
+
+    def label(self, request: MergeRequest, name: str, *, by: str) -> None:
+        request.labels.append(name)
+        request.labellings.append(Labelled(self.id(), name, self.user(by), "add", self.now()))
+
+    def unlabel(self, request: MergeRequest, name: str, *, by: str) -> None:
+        request.labels.remove(name)
+        request.labellings.append(Labelled(self.id(), name, self.user(by), "remove", self.now()))
 
     def protect(
         self,

