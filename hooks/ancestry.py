@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+
+from hooks.values import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WITH_VALUE = {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--config-env", "--super-prefix"}
 """git's own options that take the next word."""
@@ -18,8 +20,8 @@ class Command(NamedTuple):
     """One git command: its name, the words after it, and the name of the git command that started it, if one did."""
 
     verb: str
-    arguments: tuple[str, ...] = ()
-    parent: str = ""
+    arguments: tuple[str, ...]
+    parent: str
 
 
 def running_command() -> Command:
@@ -30,7 +32,7 @@ def running_command() -> Command:
         if verb:
             parent, _ = git_command(next(lines, ()))
             return Command(verb, arguments, parent)
-    return Command("")
+    return Command("", (), "")
 
 
 def git_command(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -52,7 +54,7 @@ def _command_lines(pid: int) -> Iterator[tuple[str, ...]]:
     for _ in range(_FURTHEST):
         if pid <= 1:
             return
-        found = _from_proc(pid) if Path("/proc/self/stat").exists() else _from_ps(pid)
+        found = _from_proc(pid) if os.path.exists("/proc/self/stat") else _from_ps(pid)
         if found is None:
             return
         pid, words = found
@@ -62,8 +64,9 @@ def _command_lines(pid: int) -> Iterator[tuple[str, ...]]:
 def _from_proc(pid: int) -> tuple[int, tuple[str, ...]] | None:
     """The parent and the words of a process, from Linux's /proc (proc(5): the name in `stat` may hold anything)."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
-        parent = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        with open(f"/proc/{pid}/cmdline", "rb") as said, open(f"/proc/{pid}/stat", "rb") as stat:
+            words = said.read().split(b"\0")[:-1]
+            parent = int(stat.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return None
     return parent, tuple(map(os.fsdecode, words))

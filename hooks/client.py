@@ -6,7 +6,6 @@ It is early advice. Whoever owns the machine can go round it; the wall is the se
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from hooks.config import Branch, Config, read_config
 from hooks.git import ask
@@ -18,7 +17,7 @@ _CLEAN = {"cherry-pick", "revert", "rebase", "am"}
 """git commands whose clean commits run no pre-commit; what becomes of the branch, reference-transaction judges."""
 
 
-def judge_commit(folder: Path, *, merging: bool) -> int:
+def judge_commit(folder: str, *, merging: bool) -> int:
     """May a commit be made on the branch that HEAD stands on?"""
     config = read_config(folder)
     found = _protected_head(config)
@@ -38,7 +37,7 @@ def judge_commit(folder: Path, *, merging: bool) -> int:
     return refuse(branch, like, head, "takes no direct commit", _way_out(branch, merging=merging), why=why)
 
 
-def judge_message(folder: Path) -> int:
+def judge_message(folder: str) -> int:
     """Did pre-commit run for the commit whose message is being prepared? `--no-verify` skips that one, not this."""
     config = read_config(folder)
     found = _protected_head(config)
@@ -60,7 +59,7 @@ def judge_message(folder: Path) -> int:
     return refuse(branch, like, head, tried, way, code="hooks.skipped")
 
 
-def judge_push(folder: Path, text: bytes, *, remote: tuple[str, ...]) -> int:
+def judge_push(folder: str, text: bytes, *, remote: tuple[str, ...]) -> int:
     """May these refs be pushed? Every line is judged; one refusal refuses the push, as git has it."""
     config = read_config(folder)
     remote, suspect = remote[:2], remote[2:]
@@ -82,7 +81,7 @@ def judge_push(folder: Path, text: bytes, *, remote: tuple[str, ...]) -> int:
 
 
 def _judge_update(
-    folder: Path, update: Update, like: Likeness, config: Config, remote: tuple[str, ...]
+    folder: str, update: Update, like: Likeness, config: Config, remote: tuple[str, ...]
 ) -> int:
     branch = config.branches[like.protected]
     why = None
@@ -97,7 +96,7 @@ def _judge_update(
     return status or _let_through(folder, update)
 
 
-def _let_through(folder: Path, update: Update) -> int:
+def _let_through(folder: str, update: Update) -> int:
     from hooks.stamps import note_push
 
     note_push(folder, update.ref, update.new)

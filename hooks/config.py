@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import NamedTuple
-
 from hooks.say import Stop
+from hooks.values import TYPE_CHECKING, NamedTuple, read_json
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FORMAT = 1
 
@@ -37,18 +37,18 @@ class Config(NamedTuple):
     packages: tuple[str, ...]
     sources: dict[str, str]
     python: str
-    database: str = ""
+    database: str
 
     def tracking(self, ref: str) -> str:
         """The remote-tracking ref of a branch of the guarded remote."""
         return f"refs/remotes/{self.remote}/{ref.removeprefix('refs/heads/')}"
 
 
-def read_config(folder: Path) -> Config:
+def read_config(folder: str) -> Config:
     """Read `hooks.json`. Raises Stop, because without it nobody can say what is allowed."""
-    file = folder / "hooks.json"
+    file = f"{folder}/hooks.json"
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        table: Any = read_json(file)
         if table["format"] != FORMAT:
             raise ValueError(f"it has format {table['format']}, this version reads {FORMAT}")
         return Config(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
+import os
 import sys
-from collections.abc import Iterable
-from contextlib import closing
-from pathlib import Path
-from urllib.parse import quote
 
 from hooks.config import Config
 from hooks.permits import NoLeave
 from hooks.refs import Update
 from hooks.say import Stop
+from hooks.values import TYPE_CHECKING, parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KINDS = ("permit.issued", "permit.spent", "permit.revoked")
 PATIENCE = 10
@@ -22,14 +21,14 @@ PATIENCE = 10
 Row = tuple[object, ...]
 
 
-def check_standing(folder: Path, config: Config, repository: str, *, permit: str, update: Update) -> None:
+def check_standing(folder: str, config: Config, repository: str, *, permit: str, update: Update) -> None:
     """Raise NoLeave unless the ledger says that the permit was issued for this move and is neither spent nor
     revoked; Stop when the ledger cannot be read."""
     names = [f"{kind}:{permit}" for kind in KINDS]
     if config.database:
         rows = _from_postgresql(config, repository, names)
     else:
-        rows = _from_file(folder / "ledger.sqlite3", repository, names)
+        rows = _from_file(f"{folder}/ledger.sqlite3", repository, names)
     found = _bodies(rows)
     issued = found.get("permit.issued")
     if issued is None:
@@ -48,22 +47,34 @@ def check_standing(folder: Path, config: Config, repository: str, *, permit: str
 def _bodies(rows: Iterable[Row]) -> dict[str, dict[str, object]]:
     """What each entry says, by its kind."""
     try:
-        found = {str(kind): json.loads(str(body)) for kind, body in rows}
+        found = {str(kind): parse_json(str(body)) for kind, body in rows}
     except (ValueError, RecursionError) as error:
         raise _unreadable(str(error)) from None
-    if not all(isinstance(body, dict) for body in found.values()):
+    bodies = {kind: body for kind, body in found.items() if isinstance(body, dict)}
+    if bodies.keys() != found.keys():
         raise _unreadable("it holds an entry that makes no sense")
-    return found
+    return bodies
 
 
-def _from_file(file: Path, repository: str, names: list[str]) -> list[Row]:
+def _from_file(file: str, repository: str, names: list[str]) -> list[Row]:
+    import sqlite3
+
     query = "SELECT kind, body FROM entries WHERE repository = ? AND once IN (?, ?, ?)"
     try:
-        uri = f"file:{quote(str(file.resolve()))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+        connection = sqlite3.connect(_read_only(file), uri=True, timeout=PATIENCE)
+        try:
             return connection.execute(query, (repository, *names)).fetchall()
+        finally:
+            connection.close()
     except (sqlite3.Error, OSError) as error:
         raise _unreadable(str(error)) from None
+
+
+def _read_only(file: str) -> str:
+    """The file as SQLite's URI (https://sqlite.org/uri.html), so that it is neither made nor changed."""
+    safe = b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    path = "".join(chr(b) if b in safe else f"%{b:02X}" for b in os.fsencode(os.path.realpath(file)))
+    return f"file:{path}?mode=ro"
 
 
 def _from_postgresql(config: Config, repository: str, names: list[str]) -> list[Row]:

@@ -6,7 +6,6 @@ git runs reference-transaction for every way to move a ref, also after `--no-ver
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from hooks.ancestry import running_command
 from hooks.config import Config, read_config
@@ -26,7 +25,7 @@ _RECOVER = {
 not committed."""
 
 
-def judge_moves(folder: Path, text: bytes) -> int:
+def judge_moves(folder: str, text: bytes) -> int:
     """May this transaction be made? Every protected branch in it is judged; one refusal refuses it whole."""
     config = read_config(folder)
     updates = parse_transaction(text)
@@ -39,13 +38,13 @@ def judge_moves(folder: Path, text: bytes) -> int:
     return outcome
 
 
-def _judge(folder: Path, update: Update, like: Likeness, config: Config, arriving: dict[str, str]) -> int:
+def _judge(folder: str, update: Update, like: Likeness, config: Config, arriving: dict[str, str]) -> int:
     branch = config.branches[like.protected]
     current = _value(update.ref)
     if update.new == current or (update.deletes and not current):
         return 0  # pack-refs and gc write down what already is
     if update.deletes:
-        if like.kind == "case" or _is_pruning(folder.parent / "packed-refs", update):
+        if like.kind == "case" or _is_pruning(f"{folder}/../packed-refs", update):
             return 0
         return refuse(
             branch, like, update.ref, "is not deleted or renamed here, so that nothing takes its name"
@@ -85,8 +84,8 @@ def _way_back(verb: str, arguments: tuple[str, ...]) -> str:
     if verb == "reset" and not {"--hard", "--merge", "--keep"} & set(arguments):
         return "" if "--soft" in arguments else "git reset"
     if verb in {"cherry-pick", "revert"}:
-        sequencer = Path(ask("rev-parse", "--git-path", "sequencer")[1])
-        return f"git {verb} --abort" if sequencer.is_dir() else _AGAIN
+        sequencer = ask("rev-parse", "--git-path", "sequencer")[1]
+        return f"git {verb} --abort" if os.path.isdir(sequencer) else _AGAIN
     return _RECOVER.get(verb, "")
 
 
@@ -104,11 +103,12 @@ def _is_there(new: str, upstream: str) -> bool:
     return ask("merge-base", "--is-ancestor", new, upstream, accept=(0, 1, 128))[0] == 0
 
 
-def _is_pruning(packed: Path, update: Update) -> bool:
+def _is_pruning(packed: str, update: Update) -> bool:
     """Whether only the loose file goes, because pack-refs just wrote the same value to the packed ones. A deletion
     takes the packed one first, with a transaction of its own that is refused."""
     wanted = f"{update.old} {update.ref}".encode("utf-8", "surrogateescape")
     try:
-        return update.old.strip("0") != "" and wanted in packed.read_bytes().split(b"\n")
+        with open(packed, "rb") as file:
+            return update.old.strip("0") != "" and wanted in file.read().split(b"\n")
     except OSError:
         return False

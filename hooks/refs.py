@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable
-from typing import NamedTuple
-
 from hooks.say import Stop
+from hooks.values import TYPE_CHECKING, NamedTuple
 
-_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _HEADS = "refs/heads/"
 _RULES_ABOVE = ("refs/", "refs/tags/")
 _RULES = (*_RULES_ABOVE, _HEADS, "refs/remotes/")
@@ -119,7 +117,16 @@ def is_own(ref: str) -> bool:
 
 
 def _fold(name: str) -> str:
-    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+    if name.isascii():
+        return name.lower()
+    import unicodedata
+
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def is_oid(text: str) -> bool:
+    """Whether it is a full object name, SHA-1 or SHA-256, as git writes it."""
+    return len(text) in {40, 64} and not text.strip("0123456789abcdef")
 
 
 def _lines(text: bytes) -> list[str]:
@@ -127,7 +134,7 @@ def _lines(text: bytes) -> list[str]:
 
 
 def _update(line: str, ref: list[str], old: list[str], new: list[str], *, complete: bool) -> Update:
-    if not complete or not ref[0].startswith("refs/") or not all(map(_OID.fullmatch, (old[0], new[0]))):
+    if not complete or not ref[0].startswith("refs/") or not is_oid(old[0]) or not is_oid(new[0]):
         raise _not_understood(line)
     return Update(ref[0], old[0], new[0])
 

@@ -6,9 +6,12 @@ It runs without site-packages and sets its own path; every failure here is a ref
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+# First only while our own package is found: what it imports is the standard library's.
+sys.path.insert(0, __file__.rpartition("/")[0].rpartition("/")[0])
+import hooks  # noqa: F401
+
+sys.path.append(sys.path.pop(0))
 
 from hooks.say import Stop, stop
 
@@ -20,17 +23,17 @@ def main(arguments: list[str]) -> int:
         if hook in {"pre-commit", "pre-merge-commit"}:
             from hooks.client import judge_commit
 
-            return judge_commit(Path(folder), merging=hook == "pre-merge-commit")
+            return judge_commit(folder, merging=hook == "pre-merge-commit")
         if hook == "pre-push":
             from hooks.client import judge_push
 
-            return judge_push(Path(folder), sys.stdin.buffer.read(), remote=tuple(rest))
+            return judge_push(folder, sys.stdin.buffer.read(), remote=tuple(rest))
         if hook == "reference-transaction":
-            return _transaction(Path(folder), rest[0])
+            return _transaction(folder, rest[0])
         if hook == "prepare-commit-msg":
             from hooks.client import judge_message
 
-            return judge_message(Path(folder))
+            return judge_message(folder)
         if hook == "stamp":
             from hooks.stamps import stamp_commit
 
@@ -38,7 +41,7 @@ def main(arguments: list[str]) -> int:
         if hook == "pre-receive":
             from hooks.server import judge_receive
 
-            return judge_receive(Path(folder), sys.stdin.buffer.read())
+            return judge_receive(folder, sys.stdin.buffer.read())
         raise Stop("hooks.unknown", f"this version knows no hook {hook}", 'run "guard install" again')
     except Stop as reason:
         return stop(reason)
@@ -48,7 +51,7 @@ def main(arguments: list[str]) -> int:
         )
 
 
-def _transaction(folder: Path, state: str) -> int:
+def _transaction(folder: str, state: str) -> int:
     """Only what is prepared can be refused, and only what is committed is done; git may add states at any time."""
     if state == "prepared":
         from hooks.moves import judge_moves

@@ -3,13 +3,8 @@ exactly this move. One refused ref refuses the whole push."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
 
 from hooks.config import Branch, Config, read_config
 from hooks.git import ask
@@ -17,6 +12,11 @@ from hooks.ledger import check_standing
 from hooks.permits import NoLeave, check_permit
 from hooks.refs import Likeness, Update, is_own, likeness, parse_received
 from hooks.say import REFUSED, Stop, say, stop
+from hooks.values import TYPE_CHECKING, NamedTuple, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 OPTION = "guard-permit="
 MAX_TOKENS = 20
@@ -28,18 +28,18 @@ class No(NamedTuple):
 
     code: str
     message: str
-    fix: str = ""
+    fix: str
 
 
 class Wall(NamedTuple):
     """What every update of one push is judged with."""
 
-    folder: Path
+    folder: str
     config: Config
     tokens: tuple[str, ...]
 
 
-def judge_receive(folder: Path, text: bytes) -> int:
+def judge_receive(folder: str, text: bytes) -> int:
     """May this push be taken? Refs of the guard's own are handed to the full guard once nothing else is refused."""
     config = read_config(folder)
     wall = Wall(folder, config, _tokens(os.environ))
@@ -86,7 +86,7 @@ def _why_not(update: Update, like: Likeness, branch: Branch, wall: Wall) -> No |
         return No("refs.creation", f"{branch.name} is protected and cannot be created by a push.", fix)
     if not wall.tokens:
         way = f'Merge to {branch.upstream} first, then run "guard promote".'
-        return No("refs.protected", f"{branch.name} takes no direct push. {way}")
+        return No("refs.protected", f"{branch.name} takes no direct push. {way}", "")
     status, _ = ask("merge-base", "--is-ancestor", update.old, update.new, accept=(0, 1))
     if status:
         text = f"{branch.name} only moves forward: {update.new[:10]} does not contain {update.old[:10]}."
@@ -97,7 +97,7 @@ def _why_not(update: Update, like: Likeness, branch: Branch, wall: Wall) -> No |
 def _why_no_permit(update: Update, branch: Branch, wall: Wall) -> No | None:
     """None when one of the permits covers the move; else what is wrong with the first one."""
     reasons = []
-    keys = _read_keys(wall.folder / "jwks.json")
+    keys = _read_keys(f"{wall.folder}/jwks.json")
     for token in wall.tokens:
         try:
             permit = check_permit(token, wall.config, branch, keys=keys, old=update.old, new=update.new)
@@ -118,19 +118,21 @@ def _tokens(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(tokens)[:MAX_TOKENS]
 
 
-def _read_keys(file: Path) -> Mapping[str, Mapping[str, object]]:
+def _read_keys(file: str) -> Mapping[str, Mapping[str, object]]:
     """The public keys of this moment, so that a new one counts at once. Raises Stop."""
     try:
-        listed = json.loads(file.read_bytes())["keys"]
-        return {str(key["kid"]): dict(key) for key in listed}
+        document: Any = read_json(file)
+        return {str(key["kid"]): dict(key) for key in document["keys"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Stop(
             "permit.keys-unreadable", f"{file}: {error}", "have the operator restore the file"
         ) from None
 
 
-def _hand_over(own: list[Update], folder: Path, config: Config) -> int:
+def _hand_over(own: list[Update], folder: str, config: Config) -> int:
     """Let the full guard decide on refs of its own (statements, proposals)."""
+    import subprocess
+
     command = [config.python, "-I", "-m", "guard.cli.main", "hook", "pre-receive", "--home", str(folder)]
     lines = "".join(f"{update.old} {update.new} {update.ref}\n" for update in own)
     try:

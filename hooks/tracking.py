@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from pathlib import Path
 
 from hooks.ancestry import running_command
 from hooks.config import Branch, Config, read_config
@@ -18,7 +16,7 @@ BY_PUSH = "update by push"
 """git's reflog message of a remote-tracking branch that `git push` moved."""
 
 
-def look_after(folder: Path, text: bytes) -> int:
+def look_after(folder: str, text: bytes) -> int:
     """Record unchecked pushes and compile a changed policy anew. Nothing can be refused any more."""
     config = read_config(folder)
     updates = {update.ref: update for update in parse_transaction(text)}
@@ -30,7 +28,7 @@ def look_after(folder: Path, text: bytes) -> int:
     return 0
 
 
-def _look_for_push(folder: Path, update: Update, branch: Branch, config: Config) -> None:
+def _look_for_push(folder: str, update: Update, branch: Branch, config: Config) -> None:
     if not moved_since(
         folder, update.ref, ask("rev-parse", "--verify", "-q", update.ref, accept=(0, 1, 128))[1]
     ):
@@ -65,6 +63,8 @@ def _policy(ref: str) -> str:
 
 
 def _compile_anew(config: Config) -> None:
+    import subprocess
+
     command = [config.python, "-I", "-m", "guard.cli.main", "hook", "refresh"]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=120)

@@ -1,9 +1,10 @@
-"""The compiled policy on disk: `hooks.json`, the fronts' lists of patterns, and what the hooks leave beside them."""
+"""The compiled policy on disk: `hooks.json`, the fronts' patterns, and what the hooks leave beside them."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,11 +28,11 @@ def read_compiled(folder: Path) -> dict[str, object]:
 
 
 def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[str, tuple[str, ...]]) -> None:
-    """Write `hooks.json` and the fronts' lists of patterns, each whole or not at all. Raises GuardError."""
-    texts = {"hooks.json": json.dumps(content, indent=2) + "\n"}
-    texts |= {name: "".join(f"{pattern}\n" for pattern in lines) for name, lines in lists.items()}
-    for name, text in texts.items():
-        write_text(folder, name, text)
+    """Write `hooks.json`, and the fronts' lists of patterns as a text for the shell: `guard_NAME=…` for each. Each
+    file is written whole or not at all. Raises GuardError."""
+    write_text(folder, "hooks.json", json.dumps(content, indent=2) + "\n")
+    lines = (f"guard_{name}={shlex.quote(chr(10).join(listed))}\n" for name, listed in lists.items())
+    write_text(folder, "patterns", "".join(lines))
 
 
 def write_text(folder: Path, name: str, text: str) -> None:
@@ -49,7 +50,7 @@ def write_text(folder: Path, name: str, text: str) -> None:
 
 def forget_compiled(folder: Path) -> None:
     """Remove what `write_compiled` wrote, and the folder when nothing else is in it."""
-    names = ("protected", "moves", "tracked", "upstreams", "watched", "hooks.json", "hooks.lock")
+    names = ("patterns", "hooks.json", "hooks.lock")
     for name in (*names, "pushes.checked", "tracking.seen", "no-mirrors"):
         (folder / name).unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):

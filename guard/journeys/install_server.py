@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from guard.core.errors import GuardError, PolicyError, SettingsError, UsageError
-from guard.core.hookconfig import Protection, document, patterns
+from guard.core.hookconfig import Protection, document, literal, patterns
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
 from guard.journeys.compiled import compiled_branches, forget_compiled, write_compiled
@@ -165,7 +165,7 @@ def _write(repo: Bare, home: Home, protected: tuple[Protection, ...], files: Hoo
         python=files.python,
         database=home.settings.database or "",
     )
-    lists = {"protected": patterns(refs, own=True), "watched": tuple(watched)}
+    lists = {"protected": patterns(refs, own=True), "watched": tuple(map(literal, watched))}
     write_compiled(home.path, content, lists)
 
 
