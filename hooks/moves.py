@@ -13,6 +13,7 @@ from hooks.git import ask
 from hooks.permits import NoLeave, check_permit
 from hooks.refs import Likeness, Update, likeness, parse_transaction
 from hooks.refusing import refuse
+from hooks.renames import bring_reflog_back, judge_rename
 
 _HEADS = "refs/heads/"
 
@@ -35,6 +36,8 @@ def judge_moves(folder: str, text: bytes) -> int:
         like = likeness(update.ref, config.branches) if update.ref.startswith(_HEADS) else None
         if like is not None and like.kind in {"same", "case"}:
             outcome = max(outcome, _judge(folder, update, like, config, arriving))
+        elif update.deletes and update.ref.startswith(_HEADS):
+            outcome = max(outcome, judge_rename(update, config))
     return outcome
 
 
@@ -46,9 +49,9 @@ def _judge(folder: str, update: Update, like: Likeness, config: Config, arriving
     if update.deletes:
         if like.kind == "case" or _is_pruning(f"{folder}/../packed-refs", update):
             return 0
-        return refuse(
-            branch, like, update.ref, "is not deleted or renamed here, so that nothing takes its name"
-        )
+        tried = "is not deleted or renamed here, so that nothing takes its name"
+        back = bring_reflog_back(running_command(), update.ref)
+        return refuse(branch, like, update.ref, tried, *back)
     tracking = config.tracking(branch.ref)
     if like.kind == "same" and _is_there(update.new, arriving.get(tracking) or _value(tracking)):
         return 0

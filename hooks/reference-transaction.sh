@@ -6,6 +6,11 @@ case $1 in
   committed) guard_kind=' refs/remotes/' ;;
   *) guard_kind= ;;
 esac
+guard_renames() { # whether a branch goes because it is renamed: git tells no hook what to
+  guard_parent
+  case $guard_argv in *branch*-*[mM]*) return 0 ;; esac
+  return 1
+}
 guard_concerned() { # whether a line of the kind is about one of the refs that this state is about, which is in guard_ref
   guard_loaded=
   for guard_each in $guard_lines; do
@@ -19,6 +24,7 @@ guard_concerned() { # whether a line of the kind is about one of the refs that t
     fi
     guard_ref=${guard_each#* * }
     guard_match "$guard_ref" "$guard_moves" && return 0
+    case $guard_each in *'00000000 refs/heads/'*) guard_renames && return 0 ;; esac
   done
   return 1
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from guard.adapters.gitdir import git_version
 from guard.adapters.keys import SigningKey, ensure_signing_key
 from guard.adapters.ledger import SqlLedger
 from guard.cli.main import status_of
@@ -146,8 +150,9 @@ def installed(folder: Path, *, mode: str = "enforce") -> World:
     return world
 
 
-def standing(folder: Path) -> World:
-    """The same on its release branch, with a file that is not git's, a branch `picks` ahead of master and a patch."""
+def standing(folder: Path, *, work_trees: int = 1) -> World:
+    """The same on its release branch, with a file that is not git's, a branch `picks` ahead of master and a patch; of
+    several work trees, `dev` is a linked one."""
     world = installed(folder)
     dev = world.dev
     dev.git("branch", "-q", "picks", world.new)
@@ -156,7 +161,35 @@ def standing(folder: Path) -> World:
     picks.commit("One", {"one.txt": "1\n"})
     picks.commit("Two", {"two.txt": "2\n"})
     (folder / "one.patch").write_text(picks.git("format-patch", "-1", "--stdout", "picks~1") + "\n")
-    dev.git("switch", "-q", "-c", BRANCH, "--track", f"origin/{BRANCH}")
-    (dev.path / "untracked.txt").write_text("mine\n")
+    for number in range(2, work_trees):
+        dev.git("worktree", "add", "-q", str(folder / f"lane {number}"), "-b", f"lane/{number}", "master")
+    if work_trees > 1:
+        dev.git("branch", "-q", "--track", BRANCH, f"origin/{BRANCH}")
+        dev.git("worktree", "add", "-q", str(folder / "lane"), BRANCH)
+        world = replace(world, dev=Repo(folder / "lane"))
+    else:
+        dev.git("switch", "-q", "-c", BRANCH, "--track", f"origin/{BRANCH}")
+    (world.dev.path / "untracked.txt").write_text("mine\n")
     dev.git("branch", "-q", "picks-free", "picks")
     return world
+
+
+WORK_TREES = [pytest.param(1, id="one-work-tree"), pytest.param(20, id="twenty-work-trees")]
+
+
+def since(major: int, minor: int) -> pytest.MarkDecorator:
+    """For what older gits do not have."""
+    return pytest.mark.skipif(git_version() < (major, minor), reason=f"git {major}.{minor} brought it")
+
+
+def keep(world: World, folder: Path) -> Callable[[], World]:
+    """How to have everything below `folder`, where the world stands, once more as it is now, and at the same paths."""
+    kept = folder.with_name(f"{folder.name} as it was")
+    shutil.copytree(folder, kept, symlinks=True)
+
+    def again() -> World:
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder, symlinks=True)
+        return world
+
+    return again
