@@ -182,14 +182,17 @@ def since(major: int, minor: int) -> pytest.MarkDecorator:
     return pytest.mark.skipif(git_version() < (major, minor), reason=f"git {major}.{minor} brought it")
 
 
-def keep(world: World, folder: Path) -> Callable[[], World]:
-    """How to have everything below `folder`, where the world stands, once more as it is now, and at the same paths."""
+def keep(world: World, folder: Path, *, only: tuple[str, ...] = ("",)) -> Callable[[], World]:
+    """How to have what is below `folder`, where the world stands, once more as it is now, and at the same paths; of
+    `only` these parts where the others do not change."""
     kept = folder.with_name(f"{folder.name} as it was")
-    shutil.copytree(folder, kept, symlinks=True)
+    for part in only:
+        shutil.copytree(folder / part, kept / part, symlinks=True)
 
     def again() -> World:
-        shutil.rmtree(folder)
-        shutil.copytree(kept, folder, symlinks=True)
+        for part in only:
+            shutil.rmtree(folder / part)
+            shutil.copytree(kept / part, folder / part, symlinks=True)
         return world
 
     return again

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitrepo import Repo, clean_environment
-from tests.hook_world import BRANCH, DOCUMENT, NAME, NO_HOOKS, REF, World, build, guard, guarded, policy
+from tests.hook_world import BRANCH, DOCUMENT, NAME, REF, World, build, guard, guarded, policy
 
 ZERO = "0" * 40
 
@@ -26,59 +26,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> World:
     world.dev.git("tag", "v1", "master")
     world.dev.git("tag", BRANCH, "master")
     return world
-
-
-PUSHES = [
-    pytest.param(["origin", "{new}:" + REF], "refs.protected", id="by-commit"),
-    pytest.param(["origin", "HEAD:" + BRANCH], "refs.protected", id="from-head"),
-    pytest.param(["origin", "v1^{{commit}}:" + REF], "refs.protected", id="from-a-tag"),
-    pytest.param(["origin", "HEAD@{{0}}:" + REF], "refs.protected", id="from-the-reflog"),
-    pytest.param(["origin", "HEAD@{{1 second ago}}:" + REF], "refs.protected", id="source-with-spaces"),
-    pytest.param(["origin", "master:" + REF, "feature"], "refs.protected", id="one-of-several"),
-    pytest.param(["--atomic", "origin", "feature", "master:" + REF], "refs.protected", id="atomic"),
-    pytest.param(["--force", "origin", "{side}:" + REF], "refs.protected", id="forced"),
-    pytest.param(["origin", "+{side}:" + REF], "refs.protected", id="forced-by-a-plus"),
-    pytest.param(["--force-with-lease", "origin", "master:" + REF], "refs.protected", id="with-a-lease"),
-    pytest.param(["--delete", "origin", BRANCH], "refs.protected", id="deleted"),
-    pytest.param(["origin", ":" + REF], "refs.protected", id="deleted-by-an-empty-source"),
-    pytest.param(["--prune", "origin", "refs/heads/m*:refs/heads/*"], "refs.protected", id="pruned"),
-    pytest.param(["{bare}", "master:" + REF], "refs.protected", id="by-url"),
-    pytest.param(["origin", "master:refs/heads/RELEASE/Platform-Control"], "refs.case", id="in-another-case"),
-    pytest.param(["origin", f"master:{REF}/x"], "refs.shadow", id="below-it"),
-    pytest.param(["origin", f"refs/tags/{BRANCH}"], "refs.lookalike", id="a-tag-of-its-name"),
-    pytest.param(["origin", "master:refs/heads/feature"], None, id="a-feature-branch"),
-    pytest.param(["origin", "v1"], None, id="a-tag"),
-    pytest.param(["origin", "master:refs/heads/hotfix/release/platform-control"], None, id="a-longer-name"),
-    pytest.param(["origin", "master:refs/proposals/release/platform-control/1"], None, id="a-proposal"),
-    pytest.param(["origin", "master:refs/guard/statements/abc"], None, id="a-statement"),
-    pytest.param(["origin", f"{{old}}:{REF}"], None, id="nothing-to-push"),
-    pytest.param(
-        ["--no-verify", "--dry-run", "origin", f"master:{REF}"], None, id="no-verify-is-out-of-reach"
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "code"), PUSHES)
-def test_a_push(calm: World, arguments: list[str], code: str | None) -> None:
-    names = {"new": calm.new, "old": calm.old, "side": calm.side, "bare": calm.bare.path}
-    done = calm.dev.run("push", *(argument.format(**names) for argument in arguments))
-    said = done.stderr.decode()
-    assert (done.returncode == 0) is (code is None), said
-    assert code is None or said.startswith(f"{code}: "), said
-    assert calm.head() == calm.old
-
-
-def test_a_push_of_all_branches_or_from_configuration(calm: World) -> None:
-    calm.dev.git(*NO_HOOKS, "branch", "-q", "-f", BRANCH, "master")
-    try:
-        for arguments in (["--all", "origin"], ["-c", "remote.origin.push=refs/heads/*:refs/heads/*"]):
-            words = [*arguments, "push"] if arguments[0] == "-c" else ["push", *arguments]
-            done = calm.dev.run(*words)
-            assert done.returncode == 1, done.stderr
-            assert b"refs.protected" in done.stderr
-    finally:
-        calm.dev.git(*NO_HOOKS, "branch", "-q", "-D", BRANCH)
-    assert calm.head() == calm.old
 
 
 def test_the_refusal_names_the_way_and_what_to_read(calm: World) -> None:

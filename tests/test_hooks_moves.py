@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.gitdir import git_version
-from tests.gitrepo import Repo
-from tests.hook_world import BRANCH, NO_HOOKS, REF, WORK_TREES, World, since, standing
+from tests.gitrepo import Repo, clean_environment
+from tests.hook_world import BRANCH, NO_HOOKS, REF, WORK_TREES, World, guard, since, standing
 
 
 @pytest.fixture
@@ -74,7 +74,6 @@ FROM_ELSEWHERE = [
     pytest.param("branch -D {branch}", "refs.protected", id="branch-D"),
     pytest.param("branch -M picks-free {branch}", "refs.protected", id="renamed-onto-it"),
     pytest.param("branch -m {branch} gone", "refs.protected", id="renamed-away"),
-    pytest.param("branch -C master {branch}", "refs.protected", id="copied-onto-it"),
     pytest.param("switch -q -C {branch} master", "refs.protected", id="switch-C"),
     pytest.param("checkout -q -B {branch} master", "refs.protected", id="checkout-B"),
     pytest.param("worktree add -q -B {branch} ../added master", "refs.protected", id="worktree-add-B"),
@@ -272,13 +271,23 @@ def test_another_branch_does_not_take_its_name(world: World, rename: str, there:
     dev.git("branch", "-q", "-M", "copy", "copied")
 
 
-@pytest.mark.parametrize("way", ["branch -c master {branch}", "symbolic-ref {ref} refs/heads/master"])
-def test_out_of_reach_a_branch_that_is_not_there(world: World, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "there"),
+    [
+        pytest.param("branch -c master {branch}", False, id="copied-to-it"),
+        pytest.param("branch -C master {branch}", True, id="copied-onto-it"),
+        pytest.param("symbolic-ref {ref} refs/heads/master", False, id="symbolic-ref-before-2.46"),
+    ],
+)
+def test_out_of_reach_and_seen_afterwards(
+    world: World, way: str, there: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of a copy git tells no hook, and of a symbolic ref only from 2.46 on. The push is refused all the same, and the
     doctor sees it."""
     dev = world.dev
     dev.git("switch", "-q", "master")
-    dev.git(*NO_HOOKS, "branch", "-q", "-D", BRANCH)
+    if not there:
+        dev.git(*NO_HOOKS, "branch", "-q", "-D", BRANCH)
     done = dev.run(*way.format(branch=BRANCH, ref=REF).split())
     if done.returncode:
         assert git_version() >= (2, 46)
@@ -286,6 +295,15 @@ def test_out_of_reach_a_branch_that_is_not_there(world: World, way: str) -> None
         return
     assert dev.rev(REF) == world.new
     assert b"refs.protected: " in dev.run("push", "origin", f"{REF}:{REF}").stderr
+    capsys.readouterr()
+    guard("doctor", "--repo", dev.path, "--section", "hooks")
+    said = capsys.readouterr().out
+    assert "hooks.moved-here: " in said
+    fix = next(line for line in said.splitlines() if "git branch my-change" in line).partition("fix: ")[2]
+    subprocess.run(
+        fix.replace("; then", " &&"), shell=True, check=True, cwd=dev.path, env=clean_environment()
+    )
+    assert (dev.rev(REF), dev.rev("my-change")) == (world.old, world.new)
 
 
 def test_out_of_reach_without_hooks(world: World) -> None:

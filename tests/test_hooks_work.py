@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitrepo import Repo
-from tests.hook_world import BRANCH, REF, WORK_TREES, World, guard, keep, since, standing
+from tests.hook_world import BRANCH, REF, WORK_TREES, World, guard, keep, standing
 
 Again = Callable[[], World]
 
@@ -59,7 +59,6 @@ WORK = [
     pytest.param(["maintenance run --task=gc --task=commit-graph --task=pack-refs"], False, id="maintenance"),
     pytest.param(["maintenance run --task=prefetch --task=loose-objects"], False, id="prefetch"),
     pytest.param(["pack-refs --all --prune", "pack-refs --all"], False, id="pack-refs"),
-    pytest.param(["refs migrate --ref-format=reftable"], False, id="refs-migrate", marks=since(2, 48)),
     pytest.param(["reflog expire --expire=now --all", "prune", "fsck"], False, id="expire-and-prune"),
     pytest.param(["worktree add -q ../added -b added", "worktree remove ../added"], False, id="worktree-add"),
     pytest.param(["worktree add -q --detach ../added {branch}", "worktree prune"], False, id="worktree-of-the-branch"),

@@ -137,6 +137,11 @@ class GitDir:
             raise GitError("git cat-file gave another number of answers than it was asked for")
         return {ref: "" if " " in oid else oid for ref, oid in zip(asked, oids, strict=True)}
 
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Whether the commit is the other one, or is contained in it; False where one of them is not there."""
+        done = self._git("merge-base", "--is-ancestor", commit, of, accept=(0, 1, 128))
+        return done.returncode == 0
+
     def config(self, pattern: str) -> tuple[tuple[str, str, str], ...]:
         """(scope, name, value) of all settings whose name matches, in git's own order: the last one counts."""
         done = self._git("config", "--show-scope", "-z", "--get-regexp", pattern, accept=(0, 1))

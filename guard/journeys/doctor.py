@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,8 @@ class Clone(Repository, Protocol):
     """What the doctor asks of a clone besides; `guard.adapters.gitdir` answers."""
 
     def config(self, pattern: str) -> tuple[tuple[str, str, str], ...]: ...
+    def aliases(self, prefix: str) -> Mapping[str, str]: ...
+    def is_ancestor(self, commit: str, of: str) -> bool: ...
 
 
 def examine(
@@ -71,6 +73,7 @@ def _hooks(repo: Clone, files: HookFiles, git: tuple[int, int]) -> list[Diagnosi
     found += [] if everywhere else _configured(repo, files, git)
     found += _switched_off(repo, files, git)
     found += _ways_round(repo)
+    found += _moved_here(repo)
     found += _unverified(repo.common_dir / "guard")
     if not any(diagnosis.level is Level.FAULT for diagnosis in found):
         names = ", ".join(compiled_branches(repo.common_dir / "guard", _remote(repo))) or "nothing"
@@ -150,6 +153,25 @@ def _ways_round(repo: Clone) -> list[Diagnosis]:
                     f"{fix}  (unless it is a fork)",
                 )
             )
+    return found
+
+
+def _moved_here(repo: Clone) -> list[Diagnosis]:
+    """Protected branches of this clone that do not follow the remote: moved with the hooks off, or in one of the ways
+    that git tells no hook of. Nothing is lost yet: a push of them is refused."""
+    remote = _remote(repo)
+    local, there = repo.refs("refs/heads/"), repo.refs(f"refs/remotes/{remote}/")
+    local |= repo.aliases("refs/heads/")
+    found = []
+    for branch in compiled_branches(repo.common_dir / "guard", remote):
+        here, head = local.get(f"refs/heads/{branch}"), there.get(f"refs/remotes/{remote}/{branch}")
+        if here and head and not repo.is_ancestor(here, head):
+            text = (
+                f"{branch} was moved here to {here[:40]}, which is not on {remote}'s; a push of it is refused"
+            )
+            keep = f"git branch my-change {here[:40]}; then"
+            fix = f"{keep} git switch --detach && git update-ref --no-deref refs/heads/{branch} {remote}/{branch}"
+            found.append(_note("hooks.moved-here", text, fix))
     return found
 
 
