@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitrepo import Repo, clean_environment
+from tests.hook_tools import tool
 from tests.hook_world import BRANCH, REF, World, build, guard
 
 pytest.importorskip("pre_commit")
@@ -28,10 +29,12 @@ repos:
 STAGES = ("pre-commit", "pre-merge-commit", "pre-push")
 
 
-def framework(world: World, *arguments: str, cache: Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """pre-commit in the developer's clone."""
+def framework(
+    world: World, *arguments: str, cache: Path, program: list[str] | None = None, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """pre-commit, or another `program`, in the developer's clone."""
     env = {**world.dev.env, "PRE_COMMIT_HOME": str(cache), **extra}
-    command = [sys.executable, "-m", "pre_commit", *arguments]
+    command = [*(program or [sys.executable, "-m", "pre_commit"]), *arguments]
     return subprocess.run(
         command,
         cwd=world.dev.path,
@@ -189,21 +192,39 @@ def this_repository(folder: Path) -> Repo:
 
 
 @pytest.mark.long
-def test_the_environment_that_the_framework_builds(world: World, tmp_path: Path) -> None:
-    """`repo:` a clone of this very repository: pre-commit installs the distribution as it would from a forge."""
+@pytest.mark.parametrize("name", ["pre-commit", "prek"])
+def test_the_environment_that_the_framework_builds(world: World, tmp_path: Path, name: str) -> None:
+    """`repo:` a clone of this very repository: the framework installs the distribution as it would from a forge."""
     if not os.environ.get("GUARD_TEST_LONG"):
         pytest.skip("builds an environment from the registry: make test-long")
+    program = [sys.executable, "-m", "pre_commit"] if name == "pre-commit" else [tool(name)]
     source = this_repository(tmp_path / "release-guard")
     rev = source.rev("HEAD")
     (world.dev.path / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: {source.path}\n  rev: {rev}\n  hooks: [{{id: guard-protect}}, {{id: guard-policy}}]\n"
     )
     world.dev.git("add", "-A")
-    built = framework(world, "install-hooks", cache=tmp_path / "cache")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        extra = {"PREK_HOME": str(tmp_path / "prek"), "HOME": str(tmp_path)}
+        return framework(world, *arguments, cache=tmp_path / "cache", program=program, **extra)
+
+    built = run("install-hooks")
     if built.returncode:
         pytest.skip(f"the environment cannot be built here: {built.stdout[-300:]}")
-    missing = framework(world, "run", "guard-protect", cache=tmp_path / "cache")
+    missing = run("run", "guard-protect")
     assert "hooks.not-current" in missing.stdout
     assert guard("install", "--repo", world.dev.path) == 0
-    done = framework(world, "run", "--all-files", cache=tmp_path / "cache")
+    done = run("run", "--all-files")
     assert done.returncode == 0, done.stdout
+    (world.dev.path / "guard.toml").write_text("version = 7\n")
+    world.dev.git("add", "-A")
+    bad = run("run", "guard-policy")
+    assert bad.returncode == 1
+    assert "guard.toml" in bad.stdout
+    world.dev.git("restore", "--staged", "--worktree", "guard.toml")
+    (world.dev.path / ".git/hooks/pre-push").unlink()
+    repaired = run("run", "guard-protect")
+    assert repaired.returncode == 1
+    assert "hooks.repaired" in repaired.stdout
+    assert run("run", "guard-protect").returncode == 0

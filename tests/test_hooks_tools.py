@@ -3,28 +3,15 @@ GUARD_TEST_TOOLS, folders of programs); each left out visibly where it is not.""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from guard.adapters.gitdir import git_version
 from tests.gitrepo import clean_environment
+from tests.hook_tools import PATH, tool
 from tests.hook_world import BRANCH, REF, World, build, guard
-
-PATH = os.pathsep.join(
-    filter(None, [str(Path(sys.executable).parent), os.environ.get("GUARD_TEST_TOOLS"), os.environ["PATH"]])
-)
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 @pytest.fixture
