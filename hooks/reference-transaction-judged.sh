@@ -14,6 +14,8 @@ if ! guard_concerned; then
   :
 elif [ "$1" = prepared ]; then
   printf '%s' "$guard_lines" 2>/dev/null | guard_judge "$1" || exit
+elif [ ! -x "$guard_python" ] && guard_match "$guard_ref" "$guard_upstreams"; then
+  : # only the policy would be looked at; the doctor tells that Python is gone
 elif guard_python_works; then
   guard_parent
   guard_behind=

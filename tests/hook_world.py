@@ -109,9 +109,9 @@ class World:
         self.ledger.append(kind, body, at=datetime.now(UTC), once=f"{kind}:{permit.id}")
 
 
-def build(folder: Path, *, mode: str = "enforce") -> World:
+def build(folder: Path, *, mode: str = "enforce", env: Mapping[str, str] | None = None) -> World:
     """A bare repository with a release branch and a master ahead of it, and a clone; no hooks yet."""
-    bare = Repo.init(folder / "platform.git", "--bare")
+    bare = Repo.init(folder / "platform.git", "--bare", env=env)
     dev = bare.clone(folder / "dev")
     dev.git("symbolic-ref", "HEAD", "refs/heads/master")
     old = dev.commit("Start", {"guard.toml": policy(mode=mode), "app.py": "one\n"})
