@@ -62,7 +62,7 @@ def test_a_permit_in_a_sha256_repository(tmp_path: Path) -> None:
 
 
 def test_hooks_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The installation says so and changes nothing else. (Root may write anywhere: a file stands in the folder's way.)"""
+    """The installation says so and changes nothing else. (A file stands in the folder's way.)"""
     world = build(tmp_path)
     hooks = world.dev.path / ".git/hooks"
     before = sorted(p.name for p in hooks.iterdir())
