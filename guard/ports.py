@@ -10,11 +10,14 @@ from typing import Protocol
 
 from guard.core.facts import (
     Approval,
+    Authorship,
     Comment,
     CommitStatus,
+    Hand,
     Incident,
     Job,
     LineageFacts,
+    Objection,
     Proposal,
     Protection,
     SignOff,
@@ -66,6 +69,11 @@ class Git(Protocol):
         missing, no file, or has more than `limit` bytes."""
         ...
 
+    def authorship(self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()) -> Authorship:
+        """The commits of `target..head` and every hand in them, with the original authors of what they were picked
+        from: `origins`, and what their messages name."""
+        ...
+
     def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
         """Every path at which the two trees differ, both sides of a rename, sorted."""
         ...
@@ -75,11 +83,10 @@ class Git(Protocol):
         the object that `files` names. Where several lines of history wrote the same bytes it is one of them."""
         ...
 
-    def authorship(
-        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
-    ) -> Mapping[str, frozenset[str]]:
-        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`, and the authors
-        of what these commits were picked from: `origins`, and what their messages name."""
+    def kept(self, approved: Commit, head: Commit, *, target: Commit) -> str:
+        """What lies between two heads proposed one after the other: `re-pick` where `head` has exactly the commits
+        of `approved`, each picked again without a hand; `target-merge` where it only adds clean merges of the
+        target; "" for everything else, and where the older head is not here any more."""
         ...
 
     def lineage(
@@ -112,8 +119,23 @@ class Forge(Protocol):
         """The standing approvals, each with the commit it was given on. One too few is the safe error."""
         ...
 
-    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
-        """The people behind user names and `@groups`, now. One too few is the safe error."""
+    def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
+        """Who asked for changes and did not withdraw that. One too many is the safe error."""
+        ...
+
+    def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
+        """Each hand's accounts by their names, none where it surely is nobody's here; a hand of which the forge cannot
+        tell is left out. One name too many is the safe error."""
+        ...
+
+    def pushers(self, proposal: Proposal, commits: tuple[Commit, ...]) -> Fact[frozenset[str]]:
+        """Who pushed any of these commits, the head among them, to the proposal's branch. Unknown where it is not
+        known who pushed the head. One too many is the safe error."""
+        ...
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
+        """The people behind user names and `@groups`, now, with those of the groups within; with `inherited`, those
+        of the groups above too. One too few is the safe error."""
         ...
 
     def incidents(

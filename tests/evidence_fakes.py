@@ -15,7 +15,7 @@ from guard.adapters.evidence.untrusted import digest_of
 from guard.adapters.noforge import NoForge
 from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
-from guard.core.facts import Job, LineageFacts, Proposal, SignOff, Submission
+from guard.core.facts import Authorship, Job, LineageFacts, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
 from tests.builders import NEW, NOW, UPSTREAM, candidate
 
@@ -114,9 +114,10 @@ class HeldTree:
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
         return {}
 
-    def authorship(
-        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
-    ) -> Mapping[str, frozenset[str]]:
+    def authorship(self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()) -> Authorship:
+        raise NotImplementedError
+
+    def kept(self, approved: Commit, head: Commit, *, target: Commit) -> str:
         raise NotImplementedError
 
     def lineage(

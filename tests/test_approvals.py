@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guard.core.facts import Approval, ApprovalFacts
+from guard.core.facts import Approval, ApprovalFacts, Objection
 from guard.core.model import Commit, Fact, Known, Outcome, Unknown, Verdict
 from guard.core.policy import ApprovalRule
 from guard.core.rules.approvals import approved_roles, judge_approvals, match_roles
+from guard.core.rules.guarding import guarding_paths
 from tests.builders import NEW, NOW, OLD
 
 RULE = ApprovalRule()
@@ -21,12 +23,17 @@ AUTHORS = {
     "author": frozenset({"dev", "dev@example.com"}),
     "committer": frozenset({"dev"}),
     "co-author": frozenset[str](),
+    "pusher": frozenset({"dev", "pia"}),
+    "original-author": frozenset({"oscar"}),
 }
-MEMBERS = {"platform": {"pam", "both", "dev", "Carl"}, "security": {"sue", "both", "dev"}}
+MEMBERS = {
+    "platform": {"pam", "both", "dev", "Carl", "pia", "oscar", "bot"},
+    "security": {"sue", "both", "dev"},
+}
 
 
-def approval(actor: str, *, commit: Commit = NEW) -> Approval:
-    return Approval(actor, commit, NOW)
+def approval(actor: str, *, commit: Commit = NEW, is_bot: bool = False) -> Approval:
+    return Approval(actor, commit, NOW, is_bot=is_bot)
 
 
 def known(people: Mapping[str, set[str]]) -> dict[str, Fact[frozenset[str]]]:
@@ -38,9 +45,12 @@ def judged(
     rule: ApprovalRule = RULE,
     members: Mapping[str, Fact[frozenset[str]]] | None = None,
     authors: Mapping[str, frozenset[str]] = AUTHORS,
+    guarding: tuple[str, ...] = (),
+    **more: Any,
 ) -> Verdict:
-    facts = Known(ApprovalFacts(approvals, authors), "test", NOW)
-    return judge_approvals(rule, facts, known(MEMBERS) if members is None else members, head=NEW)
+    facts = Known(ApprovalFacts(approvals, authors, **more), "test", NOW)
+    people = known(MEMBERS) if members is None else members
+    return judge_approvals(rule, facts, people, head=NEW, guarding=guarding)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,9 @@ def judged(
         ),
         pytest.param([approval("pam"), approval("dev")], ["security"], id="approves-own-change"),
         pytest.param([approval("pam"), approval("DEV")], ["security"], id="own-change-in-capitals"),
+        pytest.param([approval("pia"), approval("sue")], ["platform"], id="pushed-it"),
+        pytest.param([approval("oscar"), approval("sue")], ["platform"], id="wrote-what-was-picked"),
+        pytest.param([approval("bot", is_bot=True), approval("sue")], ["platform"], id="a-bot-in-the-role"),
         pytest.param([approval("pam"), approval("eve")], ["security"], id="no-member"),
         pytest.param(
             [approval("pam"), approval("Sue")], ["security"], id="a-members-name-in-another-spelling"
@@ -83,10 +96,17 @@ def test_the_words_of_the_board() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        pytest.param(approval("sue", commit=OLD), "sue approved aaaaaaaaaa, not this head", id="older-head"),
         pytest.param(
-            approval("dev"), "dev is the change's proposer and author and committer", id="own-change"
+            approval("sue", commit=OLD),
+            "sue approved aaaaaaaaaa at 2026-05-01 12:00 UTC, not this head",
+            id="older-head",
         ),
+        pytest.param(
+            approval("dev"),
+            "dev is the change's proposer and author and committer and pusher",
+            id="own-change",
+        ),
+        pytest.param(approval("bot", is_bot=True), "bot is a bot", id="bot"),
         pytest.param(approval("eve"), "eve does not hold the role", id="no-member"),
         pytest.param(approval("both"), "no second person of the role security", id="used-for-another-role"),
     ],
@@ -137,8 +157,121 @@ def test_approvals_that_could_not_be_read_are_an_error() -> None:
 
 def test_who_may_not_approve_is_the_policys_to_say() -> None:
     lax = ApprovalRule(not_by=("proposer",))
-    authors = {"proposer": frozenset({"bot"}), "author": frozenset({"sue"})}
+    authors = {"proposer": frozenset({"bob"}), "author": frozenset({"sue"})}
     assert judged(approval("pam"), approval("sue"), rule=lax, authors=authors).outcome == Outcome.PASS
+
+
+KEEPERS = ("re-pick", "target-merge")
+
+
+@pytest.mark.parametrize("between", [*KEEPERS, ""])
+@pytest.mark.parametrize("keep", [(), ("re-pick",), ("target-merge",), KEEPERS])
+def test_an_approval_outlives_a_push_only_where_the_policy_says_so(
+    keep: tuple[Any, ...], between: str
+) -> None:
+    kept = {OLD: between} if between else {}
+    verdict = judged(approval("pam"), approval("sue", commit=OLD), rule=ApprovalRule(keep=keep), kept=kept)
+    assert (verdict.outcome is Outcome.PASS) == (between in keep)
+    if verdict.findings and between:
+        assert f"a mere {between}" in verdict.findings[0].message
+
+
+def test_a_kept_approval_is_still_nobodys_own() -> None:
+    verdict = judged(
+        approval("pam"), approval("dev", commit=OLD), rule=ApprovalRule(keep=KEEPERS), kept={OLD: "re-pick"}
+    )
+    assert verdict.outcome is Outcome.MISSING
+
+
+@pytest.mark.parametrize(
+    ("actor", "dismissed_by", "stops"),
+    [
+        pytest.param("sue", "", True, id="security-owner"),
+        pytest.param("SUE", "", True, id="in-capitals"),
+        pytest.param("dev", "", True, id="author-who-holds-a-role"),
+        pytest.param("sue", "dev", True, id="dismissed-by-another"),
+        pytest.param("eve", "", False, id="holds-no-role"),
+    ],
+)
+def test_a_role_holder_who_asked_for_changes_stops_it(actor: str, dismissed_by: str, *, stops: bool) -> None:
+    objection = Objection(actor, NOW, "https://forge/review", dismissed_by)
+    verdict = judged(approval("pam"), approval("both"), approval("sue"), objections=(objection,))
+    assert verdict.outcome is (Outcome.FAIL if stops else Outcome.PASS)
+    if stops:
+        (finding,) = verdict.findings
+        assert finding.code == "approvals.changes-requested"
+        assert f"{actor}, " in finding.message
+        assert "2026-05-01 12:00 UTC" in finding.message
+        assert f"{dismissed_by} dismissed" in finding.message or not dismissed_by
+        assert finding.where == "https://forge/review"
+
+
+def test_an_objection_and_a_missing_approval_are_both_said() -> None:
+    verdict = judged(approval("pam"), objections=(Objection("sue", NOW),))
+    assert [one.code for one in verdict.findings] == [
+        "approvals.changes-requested", "approvals.security.missing",
+    ]  # fmt: skip
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_who_leaves_the_role_takes_the_objection_along() -> None:
+    members = known({"platform": {"pam"}, "security": {"both"}})
+    verdict = judged(approval("pam"), approval("both"), members=members, objections=(Objection("sue", NOW),))
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_an_unsure_kind_blocks_where_it_matters_and_somebody_approved() -> None:
+    unsure = {
+        "pusher": Unknown("who pushed !1 cannot be read", fix="give the guard Reporter", who=("operator",))
+    }
+    verdict = judged(approval("pam"), approval("sue"), unsure=unsure)
+    assert verdict.outcome is Outcome.ERROR
+    assert [(one.code, one.fix) for one in verdict.findings] == [
+        ("approvals.authorship.unknown", "give the guard Reporter")
+    ]
+    assert judged(unsure=unsure).outcome is Outcome.MISSING
+    lax = ApprovalRule(not_by=("author",))
+    assert judged(approval("pam"), approval("sue"), rule=lax, unsure=unsure).outcome is Outcome.PASS
+
+
+def test_what_the_guard_rests_on_needs_both_owners_whatever_the_policy_says() -> None:
+    lax = ApprovalRule(roles=("docs",))
+    members = known({**MEMBERS, "docs": {"dora"}})
+    given = (approval("dora"), approval("pam"))
+    assert judged(*given, rule=lax, members=members).outcome is Outcome.PASS
+    verdict = judged(*given, rule=lax, members=members, guarding=("guard.toml",))
+    assert [one.code for one in verdict.findings] == ["approvals.security.missing"]
+    assert "both owners are needed, because guard.toml changes" in verdict.findings[0].message
+    whole = judged(*given, approval("sue"), rule=lax, members=members, guarding=("guard.toml",))
+    assert whole.outcome is Outcome.PASS
+    without = known({"docs": {"dora"}})
+    unknown = judged(approval("dora"), rule=lax, members=without, guarding=("hooks/pre-push",))
+    assert unknown.outcome is Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("path", "guards"),
+    [
+        ("guard.toml", True),
+        ("Guard.TOML", True),
+        ("CODEOWNERS", True),
+        (".github/CODEOWNERS", True),
+        (".gitlab/CODEOWNERS", True),
+        ("docs/CODEOWNERS", True),
+        ("hooks/pre-push", True),
+        (".husky/pre-commit", True),
+        (".githooks/a/b", True),
+        (".pre-commit-config.yaml", True),
+        ("lefthook.yml", True),
+        ("scripts/ci/promote.sh", True),
+        ("src/hooks/useThing.ts", False),
+        ("doc/guard.toml", False),
+        ("scripts/ci/other.sh", False),
+    ],
+)
+def test_the_paths_that_guard(path: str, *, guards: bool) -> None:
+    found = guarding_paths(("README.md", path), promote="scripts/ci/promote.sh")
+    assert found == ((path,) if guards else ())
 
 
 def test_roles_that_approved() -> None:

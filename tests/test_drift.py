@@ -149,5 +149,5 @@ def test_the_original_author_is_an_author_too(world: World) -> None:
         named = git.authorship(base, Commit(head))
         linked = git.authorship(base, base, origins=[origin])
     for people in (named, linked):
-        assert "origin@example.com" in people["author"]
-        assert "co@example.com" in people["co-author"]
+        original = {hand.address for hand in people.hands if hand.kind == "original-author"}
+        assert original == {"origin@example.com", "co@example.com"}

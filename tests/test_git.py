@@ -16,6 +16,7 @@ import pytest
 from guard.adapters import git_objects
 from guard.adapters.git import GitRepo
 from guard.core.errors import GitError
+from guard.core.facts import Authorship, Hand
 from guard.core.model import Commit
 from guard.ports import Git
 from tests.gitrepo import Repo
@@ -149,9 +150,15 @@ def test_people_of_a_range(repo: Repo, git: GitRepo) -> None:
         "x\n\nCo-Authored-By: Cora <Cora@Example.com>\n", {"a.txt": "x"},
         GIT_AUTHOR_EMAIL="Ann@example.com", GIT_COMMITTER_EMAIL="carl@example.com",
     )  # fmt: skip
-    assert git.authorship(base, Commit(repo.rev("HEAD"))) == {
-        "author": {"ann@example.com"}, "committer": {"carl@example.com"}, "co-author": {"cora@example.com"},
-    }  # fmt: skip
+    head = Commit(repo.rev("HEAD"))
+    assert git.authorship(base, head) == Authorship(
+        (head,),
+        (
+            Hand("author", "ann@example.com", head),
+            Hand("co-author", "cora@example.com", head),
+            Hand("committer", "carl@example.com", head),
+        ),
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from guard.core.errors import ForgeError
 from guard.core.facts import Approval, Comment, CommitStatus
 from guard.core.model import Commit, Fact, Known, Unknown
-from tests.doubles.github.state import Account
+from tests.doubles.github.state import Account, Pull
+from tests.doubles.server import Answer, Fault
 from tests.forge_contract import known
 from tests.github_world import NOW, TARGET, GitHubWorld
 
@@ -76,13 +77,59 @@ class TestApprovals:
         world.state.review(pull, by="helper[bot]")
         world.state.review(pull, by="bob").by = None
         world.state.review(pull, by="cid").commit = None
-        assert known(world.forge.approvals(world.proposal(pull))) == ()
+        (only,) = known(world.forge.approvals(world.proposal(pull)))
+        assert (only.actor, only.is_bot) == ("helper[bot]", True)
 
     def test_people_are_kept_apart(self, world: GitHubWorld) -> None:
         pull = world.pull()
         world.state.review(pull, by="bob")
         world.state.review(pull, by="cid", state="CHANGES_REQUESTED")
         assert [one.actor for one in known(world.forge.approvals(world.proposal(pull)))] == ["bob"]
+
+
+class TestObjections:
+    def objecting(self, world: GitHubWorld, pull: Pull) -> list[tuple[str, str]]:
+        return [(one.actor, one.dismissed_by) for one in known(world.forge.objections(world.proposal(pull)))]
+
+    def test_a_request_for_changes_stands_across_pushes_until_it_is_withdrawn(
+        self, world: GitHubWorld
+    ) -> None:
+        pull = world.pull()
+        asked = world.state.review(pull, by="bob", state="CHANGES_REQUESTED")
+        world.state.review(pull, by="bob", state="COMMENTED")
+        world.state.push(pull.head, world.commit("second"))
+        assert self.objecting(world, pull) == [("bob", "")]
+        world.state.dismiss(asked, by="bob")
+        assert self.objecting(world, pull) == []
+
+    def test_an_approval_by_the_same_person_withdraws_it(self, world: GitHubWorld) -> None:
+        pull = world.pull()
+        world.state.review(pull, by="bob", state="CHANGES_REQUESTED")
+        world.state.review(pull, by="cid")
+        assert self.objecting(world, pull) == [("bob", "")]
+        world.state.review(pull, by="bob")
+        assert self.objecting(world, pull) == []
+
+    def test_whoever_may_write_dismisses_a_review_and_withdraws_no_objection(
+        self, world: GitHubWorld
+    ) -> None:
+        pull = world.pull(by="ann")
+        asked = world.state.review(pull, by="bob", state="CHANGES_REQUESTED")
+        world.state.dismiss(asked, by="ann")
+        assert self.objecting(world, pull) == [("bob", "ann")]
+
+    def test_a_dismissed_approval_is_no_objection(self, world: GitHubWorld) -> None:
+        pull = world.pull()
+        world.state.dismiss(world.state.review(pull, by="bob"), by="ann")
+        assert self.objecting(world, pull) == []
+
+    def test_who_dismissed_it_has_to_be_known(self, world: GitHubWorld) -> None:
+        pull = world.pull()
+        world.state.dismiss(world.state.review(pull, by="bob", state="CHANGES_REQUESTED"), by="ann")
+        world.double.server.fail(Fault("status", path="/events", answer=Answer(403, {"message": "no"})))
+        answer = world.forge.objections(world.proposal(pull))
+        assert isinstance(answer, Unknown)
+        assert "Issues: read" in answer.fix
 
 
 class TestProposals:

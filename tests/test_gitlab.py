@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 
+from guard.adapters.git import GitRepo
 from guard.core.facts import ApprovalFacts, Proposal
-from guard.core.model import Commit, Fact, Known, Outcome, Unknown
+from guard.core.model import Candidate, Commit, Fact, Known, Outcome, Unknown, Verdict
 from guard.core.policy import ApprovalRule
 from guard.core.rules.approvals import judge_approvals
-from tests.doubles.gitlab.double import GitLabDouble
+from guard.journeys.hands import approval_facts
 from tests.doubles.gitlab.state import EPOCH, Membership, Steps
 from tests.doubles.gitlab.world import REPOSITORY, GitLabWorld, bare, double, world
 from tests.doubles.server import Answer, Fault
@@ -145,6 +147,35 @@ def commits(world: GitLabWorld, *people: dict[str, str]) -> Commit:
     return parent
 
 
+def facts(
+    world: GitLabWorld, proposal: Proposal, rule: ApprovalRule | None = None, *, origins: tuple[str, ...] = ()
+) -> ApprovalFacts:
+    old = world.branch_head(TARGET)
+    candidate = Candidate(REPOSITORY, f"refs/heads/{TARGET}", old, proposal.head, old)
+    with GitRepo(world.state.repo.path) as git:
+        found = approval_facts(
+            candidate, (proposal,), rule or ApprovalRule(), git=git, forge=world.forge,
+            origins=frozenset(map(Commit, origins)),
+        )  # fmt: skip
+    assert isinstance(found, ApprovalFacts), found
+    return found
+
+
+def hands(world: GitLabWorld, proposal: Proposal, **more: tuple[str, ...]) -> dict[str, set[str]]:
+    """kind → the accounts that hold it, where there are any."""
+    found = facts(world, proposal, **more)  # type: ignore[arg-type]
+    assert not found.unsure, found.unsure
+    named = {kind: {name for name in names if "@" not in name} for kind, names in found.authors.items()}
+    return {kind: names for kind, names in named.items() if names}
+
+
+def judged(world: GitLabWorld, proposal: Proposal, rule: ApprovalRule | None = None) -> Verdict:
+    """With bob in the one role."""
+    asked = rule or ApprovalRule(roles=("platform",))
+    given = Known(facts(world, proposal, asked), "test", EPOCH)
+    return judge_approvals(asked, given, {"platform": world.forge.members(("bob",))}, head=proposal.head)
+
+
 @pytest.mark.parametrize("page_size", [100, 1])
 def test_who_had_a_hand_in_the_change_is_told_by_the_forge(world: GitLabWorld, page_size: int) -> None:
     for name in ("bob", "cid", "dora"):
@@ -152,36 +183,135 @@ def test_who_had_a_hand_in_the_change_is_told_by_the_forge(world: GitLabWorld, p
     head = commits(world, by("nobody"), by("bob"), by("dora", "cid"), by("bob"))
     proposal = world.propose("r", head, by="ann")
     world.double.api.page_size = page_size
-    for name in ("bob", "cid", "dora", "eve"):
-        world.approve(proposal, by=name)
-    found = {one.actor: set(one.hands) for one in known(world.forge.approvals(proposal))}
-    assert found == {"bob": {"author", "committer"}, "cid": {"committer"}, "dora": {"author"}, "eve": set()}
+    world.approve(proposal, by="eve")
+    assert hands(world, proposal) == {
+        "proposer": {"ann"}, "pusher": {"ann"}, "author": {"bob", "dora"}, "committer": {"bob", "cid"},
+    }  # fmt: skip
 
 
-def test_an_author_does_not_approve_the_own_change_under_a_user_name(world: GitLabWorld) -> None:
+@pytest.mark.parametrize("kind", ["author", "committer"])
+def test_an_author_does_not_approve_the_own_change_under_a_user_name(world: GitLabWorld, kind: str) -> None:
     """The rule gets e-mail addresses from git and user names from GitLab; only GitLab can tell that both are bob."""
     world.state.user("bob")
-    proposal = world.propose("r", commits(world, by("bob")), by="ann")
+    person = by("bob", "nobody") if kind == "author" else by("nobody", "bob")
+    proposal = world.propose("r", commits(world, person), by="ann")
     world.approve(proposal, by="bob")
-    given = known(world.forge.approvals(proposal))
-    kinds = ("proposer", "author", "committer", "co-author")
-    authors = {kind: frozenset({"bob@example.com" if kind != "proposer" else "ann"}) for kind in kinds}
-    now = world.forge.members(("bob",))
-    verdict = judge_approvals(
-        ApprovalRule(roles=("platform",)),
-        Known(ApprovalFacts(given, authors), "test", EPOCH),
-        {"platform": now},
-        head=proposal.head,
-    )
+    verdict = judged(world, proposal)
     assert verdict.outcome is Outcome.MISSING
-    assert "bob is the change's author and committer" in verdict.findings[0].message
+    assert f"bob is the change's {kind}" in verdict.findings[0].message
 
 
-def test_a_head_that_moves_while_it_is_read_leaves_the_approvals_unknown(world: GitLabWorld) -> None:
+CO = "a change\n\nCo-authored-by: Bob <{}>"
+
+
+@pytest.mark.parametrize(
+    ("address", "outcome", "says"),
+    [
+        pytest.param(
+            "bob@example.com", Outcome.MISSING, "bob is the change's co-author", id="also-an-author"
+        ),
+        pytest.param("bob@public.org", Outcome.MISSING, "bob is the change's co-author", id="public-address"),
+        pytest.param(
+            "{id}-bob@users.noreply.127.0.0.1", Outcome.MISSING, "bob is the change's co-author", id="own"
+        ),
+        pytest.param(
+            "1-bob@users.noreply.127.0.0.1", Outcome.ERROR, "does not tell whose", id="anothers-number"
+        ),
+        pytest.param("bob@home.org", Outcome.ERROR, "bob@home.org", id="private-address"),
+    ],
+)
+def test_a_co_author_is_excluded_as_far_as_gitlab_tells_and_blocks_where_it_does_not(
+    world: GitLabWorld, address: str, outcome: Outcome, says: str
+) -> None:
+    bob = world.state.user("bob")
+    bob.public_email = "bob@public.org"
+    known_author = commits(world, by("bob"))
+    people = by("nobody")
+    repo = world.state.repo
+    message = CO.format(address.format(id=bob.id))
+    tree = repo.git("rev-parse", f"{known_author}^{{tree}}")
+    parent = known_author if address == "bob@example.com" else world.branch_head("master")
+    made = repo.run("commit-tree", tree, "-p", parent, "-m", message, stdin=b"", **people)
+    proposal = world.propose("r", Commit(made.stdout.decode().strip()), by="ann")
+    world.approve(proposal, by="bob")
+    rule = ApprovalRule(roles=("platform",), not_by=("co-author",))
+    verdict = judged(world, proposal, rule)
+    assert verdict.outcome is outcome
+    assert says in verdict.findings[0].message
+
+
+def test_the_policy_tells_whose_an_address_is_where_gitlab_does_not(world: GitLabWorld) -> None:
+    repo, parent = world.state.repo, world.branch_head("master")
+    tree = repo.git("rev-parse", f"{parent}^{{tree}}")
+    made = repo.run(
+        "commit-tree", tree, "-p", parent, "-m", CO.format("robot@vendor.example"), stdin=b"", **by("nobody")
+    )
+    proposal = world.propose("r", Commit(made.stdout.decode().strip()), by="ann")
+    world.approve(proposal, by="bob")
+    assert judged(world, proposal).outcome is Outcome.ERROR
+    nobodys = ApprovalRule(roles=("platform",), addresses={"Robot@vendor.example": ""})
+    assert judged(world, proposal, nobodys).outcome is Outcome.PASS
+    bobs = ApprovalRule(roles=("platform",), addresses={"robot@vendor.example": "bob"})
+    assert judged(world, proposal, bobs).outcome is Outcome.MISSING
+
+
+def test_the_original_author_of_a_pick_does_not_approve_it(world: GitLabWorld) -> None:
+    bob = world.state.user("bob")
+    bob.public_email = "bob@example.com"
+    origin = commits(world, by("bob"))
+    repo, parent = world.state.repo, world.branch_head("master")
+    tree = repo.git("rev-parse", f"{parent}^{{tree}}")
+    message = f"picked\n\n(cherry picked from commit {origin})"
+    made = repo.run("commit-tree", tree, "-p", parent, "-m", message, stdin=b"", **by("nobody"))
+    proposal = world.propose("r", Commit(made.stdout.decode().strip()), by="ann")
+    world.approve(proposal, by="bob")
+    assert "bob is the change's original-author" in judged(world, proposal).findings[0].message
+    without = ApprovalRule(roles=("platform",), not_by=("author", "co-author"))
+    assert judged(world, proposal, without).outcome is Outcome.PASS
+
+
+def test_everybody_who_pushed_any_commit_of_it_is_a_pusher(world: GitLabWorld) -> None:
+    first = world.propose("r", commits(world, by("nobody")), by="ann")
+    request = world.request(first)
+    world.state.push(request, first.head, by="dora")
+    head = commits(world, by("nobody"), by("nobody"))
+    world.state.push(request, head, by="bob")
+    (moved,) = known(world.forge.proposals(TARGET))
+    assert known(world.forge.pushers(moved, (first.head, head))) == {"ann", "dora", "bob"}
+    world.approve(moved, by="bob")
+    assert "bob is the change's pusher" in judged(world, moved).findings[0].message
+
+
+def test_an_unknown_pusher_blocks(world: GitLabWorld) -> None:
+    """A push of many branches at once leaves one event that names none of them."""
     proposal = world.propose("r", world.commit(), by="ann")
     world.approve(proposal, by="bob")
+    world.state.pushes[:] = [replace(world.state.pushes[0], branch=None, head=None)]
+    verdict = judged(world, proposal)
+    assert verdict.outcome is Outcome.ERROR
+    assert "who pushed" in verdict.findings[0].message
+    assert "push the branch again" in verdict.findings[0].fix
+
+
+def test_who_pushed_to_a_fork_is_asked_of_the_fork(world: GitLabWorld) -> None:
+    world.state.propose(world.commit(), TARGET, by="eve", fork=True)
+    (proposal,) = known(world.forge.proposals(TARGET))
+    assert known(world.forge.pushers(proposal, (proposal.head,))) == {"eve"}
+
+
+def test_a_bots_approval_says_that_it_is_one(world: GitLabWorld) -> None:
+    world.state.user("bob").is_bot = True
+    proposal = world.propose("r", world.commit(), by="ann")
+    world.approve(proposal, by="bob")
+    assert [one.is_bot for one in known(world.forge.approvals(proposal))] == [True]
+    assert "bob is a bot" in judged(world, proposal).findings[0].message
+
+
+def test_a_head_that_moves_while_it_is_read_leaves_the_accounts_unknown(world: GitLabWorld) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
     world.propose("r", world.commit(), by="ann")
-    unknown(world.forge.approvals(proposal), "moved to another head")
+    unknown(world.forge.accounts(proposal, ()), "moved to another head")
+    unknown(world.forge.pushers(proposal, ()), "moved to another head")
 
 
 @pytest.mark.parametrize(
@@ -193,11 +323,48 @@ def test_a_head_that_moves_while_it_is_read_leaves_the_approvals_unknown(world: 
         pytest.param({"data": {"project": {"mergeRequest": []}}}, id="another-shape"),
     ],
 )
-def test_without_the_hands_no_approval_is_known(world: GitLabWorld, answer: dict[str, object]) -> None:
+def test_without_the_accounts_no_approval_counts(world: GitLabWorld, answer: dict[str, object]) -> None:
     proposal = world.propose("r", world.commit(), by="ann")
     world.approve(proposal, by="bob")
     world.double.fail(Fault("status", path="/api/graphql", answer=Answer(200, answer)))
-    unknown(world.forge.approvals(proposal))
+    assert judged(world, proposal).outcome is Outcome.ERROR
+
+
+# Objections
+
+
+def test_a_request_for_changes_stands_until_the_same_person_approves(world: GitLabWorld) -> None:
+    """Asking for a new review, which the author can do, and a new head take nothing back."""
+    proposal = world.propose("r", world.commit(), by="ann")
+    request = world.request(proposal)
+    assert known(world.forge.objections(proposal)) == ()
+    world.state.request_changes(request, by="bob")
+    assert [one.actor for one in known(world.forge.objections(proposal))] == ["bob"]
+    world.state.ask_again(request, "bob", by="ann")
+    moved = world.propose("r", world.commit(), by="ann")
+    assert [one.actor for one in known(world.forge.objections(moved))] == ["bob"]
+    world.approve(moved, by="cid")
+    assert [one.actor for one in known(world.forge.objections(moved))] == ["bob"]
+    world.approve(moved, by="bob")
+    assert known(world.forge.objections(moved)) == ()
+    world.withdraw(moved, by="bob")
+    assert known(world.forge.objections(moved)) == ()
+
+
+def test_a_request_for_changes_that_no_note_tells_of_is_told_by_the_reviewer(world: GitLabWorld) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
+    world.state.request_changes(world.request(proposal), by="bob")
+    world.request(proposal).notes.clear()
+    assert [one.actor for one in known(world.forge.objections(proposal))] == ["bob"]
+
+
+def test_nobody_forges_or_withdraws_an_objection_in_a_comment(world: GitLabWorld) -> None:
+    proposal = world.propose("r", world.commit(), by="ann")
+    world.state.note(world.request(proposal), "bob", "requested changes")
+    assert known(world.forge.objections(proposal)) == ()
+    world.state.request_changes(world.request(proposal), by="bob")
+    world.state.note(world.request(proposal), "bob", "approved this merge request")
+    assert len(known(world.forge.objections(proposal))) == 1
 
 
 # Proposals
@@ -229,13 +396,15 @@ def test_a_title_that_no_file_can_hold_is_mended(world: GitLabWorld) -> None:
 # People
 
 
-def test_members_of_the_groups_above_belong_to_a_group_only_where_wanted(double: GitLabDouble) -> None:
-    double.state.group("gpuaas", "ann")
-    double.state.group("gpuaas/owners", "bob")
-    double.state.group("gpuaas/owners/deputies", "cid")
+def test_a_group_holds_those_within_and_those_above_only_where_wanted(world: GitLabWorld) -> None:
+    world.state.group("gpuaas", "ann")
+    world.state.group("gpuaas/owners", "bob")
+    world.state.group("gpuaas/owners/deputies", "cid")
+    world.state.group("gpuaas/owners/deputies/night", "dora")
+    world.state.group("gpuaas/owners-of-nothing", "eve")
     names = ("@gpuaas/owners",)
-    assert known(GitLabWorld(double).forge.members(names)) == {"bob"}
-    assert known(GitLabWorld(double, inherited=True).forge.members(names)) == {"ann", "bob"}
+    assert known(world.forge.members(names)) == {"bob", "cid", "dora"}
+    assert known(world.forge.members(names, inherited=True)) == {"ann", "bob", "cid", "dora"}
 
 
 def test_who_cannot_act_is_no_member(world: GitLabWorld) -> None:

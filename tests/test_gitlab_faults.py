@@ -234,7 +234,10 @@ def test_the_calls_that_no_contract_covers_are_these(world: GitLabWorld) -> None
     for name, read in READS.items():
         assert name == "approvals" or not isinstance(read(forge), Unknown)
     known(forge.approvals(proposal))
-    GitLabForge(world.double.client(), REPOSITORY, clock=Now(), inherited=False).members(("@owners",))
+    known(forge.members(("@owners",)))
+    known(forge.objections(proposal))
+    known(forge.pushers(proposal, (proposal.head,)))
+    known(forge.accounts(proposal, ()))
     forge.post_status(proposal.head, STATUS)
     assert forge.status(proposal.head, "guard") == STATUS
     forge.edit_comment(proposal, forge.add_comment(proposal, "NO-GO"), "GO")
@@ -249,6 +252,9 @@ def test_the_calls_that_no_contract_covers_are_these(world: GitLabWorld) -> None
         "GET /api/v4/user",
         "GET /api/v4/groups/{id}",
         "GET /api/v4/groups/{id}/members",
+        "GET /api/v4/groups/{id}/descendant_groups",
+        "GET /api/v4/projects/{id}/events",
+        "GET /api/v4/projects/{id}/merge_requests/{merge_request_iid}/reviewers",
         "GET /api/v4/projects/{id}/repository/branches/{branch}",
     }
 

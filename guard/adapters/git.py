@@ -13,11 +13,12 @@ from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Ob
 from guard.adapters.git_process import Scratch, find_place, run
 from guard.adapters.git_touched import written_by
 from guard.adapters.lineage.gather import gather_lineage
+from guard.adapters.lineage.kept import what_keeps
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage.messages import read_claims
 from guard.adapters.lineage.work import Asked
 from guard.core.errors import GitError
-from guard.core.facts import LineageFacts
+from guard.core.facts import Authorship, Hand, LineageFacts
 from guard.core.model import Commit
 
 _REF_RULES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
@@ -231,25 +232,39 @@ class GitRepo:
             found = next((entry for entry in self._objects.tree(found.name) if entry.path == part), None)
         return found
 
-    def authorship(
-        self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()
-    ) -> Mapping[str, frozenset[str]]:
-        """`author`, `committer`, `co-author` → lower-case e-mail addresses found in `target..head`.
+    def authorship(self, target: Commit, head: Commit, *, origins: Iterable[Commit] = ()) -> Authorship:
+        """Who made `target..head`, by their addresses.
 
         Who wrote the commit that another was picked from has a hand in it too: the authors and co-authors of
-        `origins`, and of what the `-x` lines of the messages name, are among them.
+        `origins`, and of what the `-x` lines of the messages name, are its original authors.
         """
         commits = self.range(target, head)
         self.demand_complete(commits)
-        people: dict[str, set[str]] = {"author": set(), "committer": set(), "co-author": set()}
+        hands: dict[tuple[str, str], Commit] = {}
         named: dict[str, None] = {}
-        for commit in self._objects.commits(commits):
-            people["committer"] |= _emails(commit.committer)
-            _add_authors(people, commit)
+        for name, commit in zip(commits, self._objects.commits(commits), strict=True):
+            _note(
+                hands,
+                name,
+                committer=(commit.committer,),
+                author=(commit.author,),
+                co_author=_co_authors(commit),
+            )
             named |= dict.fromkeys(read_claims(commit.message).picked_from)
-        for commit in self._objects.commits(self._origins(named, origins)):
-            _add_authors(people, commit)
-        return {kind: frozenset(found) for kind, found in people.items()}
+        picked = self._origins(named, origins)
+        for name, commit in zip(picked, self._objects.commits(picked), strict=True):
+            _note(hands, name, original_author=(commit.author, *_co_authors(commit)))
+        found = (Hand(kind, address, name) for (kind, address), name in hands.items())
+        return Authorship(commits, tuple(sorted(found, key=lambda one: (one.kind, one.address))))
+
+    def kept(self, approved: Commit, head: Commit, *, target: Commit) -> str:
+        """`re-pick`, `target-merge` or "". Raises GitError."""
+        _demand_names(approved, head, target)
+        if self._objects.kinds([approved])[approved][1] != "commit":
+            return ""
+        return what_keeps(
+            self._scratch, self._objects, approved=approved, head=head, target=target, memory=self._memory
+        )
 
     def _origins(self, named: Iterable[str], known: Iterable[Commit]) -> Sequence[Commit]:
         """The known commits, and those that the names stand for where they are here."""
@@ -286,10 +301,15 @@ def _demand_names(*names: str) -> None:
             raise GitError(f"{name[:80]!r} is no object name", code="ref.malformed")
 
 
-def _add_authors(people: dict[str, set[str]], commit: RawCommit) -> None:
-    people["author"] |= _emails(commit.author)
-    for match in _CO_AUTHOR.finditer(commit.message):
-        people["co-author"] |= _emails(match["person"])
+def _note(hands: dict[tuple[str, str], Commit], commit: Commit, **people: Iterable[str]) -> None:
+    """Each address with each kind once, at the first commit that bears it."""
+    for kind, found in people.items():
+        for address in (address for person in found for address in _emails(person)):
+            hands.setdefault((kind.replace("_", "-"), address), commit)
+
+
+def _co_authors(commit: RawCommit) -> list[str]:
+    return [match["person"] for match in _CO_AUTHOR.finditer(commit.message)]
 
 
 def _emails(person: str) -> set[str]:

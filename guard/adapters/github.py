@@ -5,9 +5,7 @@ What each call needs of the guard's token stands beside it in NEEDED and is name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from github import Github
@@ -16,6 +14,7 @@ from guard.adapters.github_answers import (
     BranchProtection,
     Issue,
     IssueComment,
+    IssueEvent,
     Label,
     Pull,
     Ref,
@@ -28,7 +27,7 @@ from guard.adapters.github_answers import (
     ViewerData,
 )
 from guard.adapters.github_api import Api, GitHubError, segment
-from guard.adapters.github_hands import hands_of, read_hands
+from guard.adapters.github_hands import accounts_of
 from guard.adapters.github_jobs import read_jobs
 from guard.adapters.github_labels import read_labeller
 from guard.adapters.github_protection import (
@@ -39,8 +38,20 @@ from guard.adapters.github_protection import (
     needed_rulesets,
     together,
 )
+from guard.adapters.github_pushes import read_pushers
+from guard.adapters.github_reviews import any_dismissed, approvals_of, objections_of
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, Comment, CommitStatus, Incident, Job, Proposal, Protection
+from guard.core.facts import (
+    Approval,
+    Comment,
+    CommitStatus,
+    Hand,
+    Incident,
+    Job,
+    Objection,
+    Proposal,
+    Protection,
+)
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -50,6 +61,7 @@ NEEDED: Final = {
     "head": "Contents: read",
     "proposals": "Pull requests: read",
     "approvals": "Pull requests: read",
+    "objections": "Pull requests: read, Issues: read",
     "members": "Members: read (organisation), or the classic scope read:org",
     "incidents": "Issues: read",
     "jobs": "Actions: read, and Checks: read",
@@ -61,10 +73,7 @@ NEEDED: Final = {
 }
 """The permission of a fine-grained token or app (https://docs.github.com/en/rest/authentication)."""
 
-STANDING: Final = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
-"""Reviews that replace what the same person said before; a comment or a pending review does not."""
 LONGEST_DESCRIPTION = 140
-NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class GitHubForge:
@@ -92,21 +101,44 @@ class GitHubForge:
         return self._fact(f"which pull requests into {target} are open", "proposals", read)
 
     def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
-        """Only the newest standing review of each person counts, and only when it approves a commit that GitHub
-        still names. Apps approve nothing. The reviews are read before the commits, so that a push in between leaves
-        the approvals unknown."""
+        """Only the newest standing review of each account counts, and only when it approves a commit that GitHub
+        still names."""
 
         def read() -> tuple[Approval, ...]:
-            path = f"{self._repo}/pulls/{segment(proposal.id)}/reviews"
-            found = tuple(_standing(self._api.pages(path, Review)))
-            hands = read_hands(self._api, self._repo, proposal) if found else {}
-            return tuple(replace(one, hands=hands_of(one.actor, hands)) for one in found)
+            return approvals_of(self._reviews(proposal))
 
         return self._fact(f"who approved pull request {proposal.id}", "approvals", read)
 
-    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+    def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
+        """Whoever asked for changes; that somebody else dismissed their review does not withdraw it."""
+
+        def read() -> tuple[Objection, ...]:
+            reviews = self._reviews(proposal)
+            path = f"{self._repo}/issues/{segment(proposal.id)}/events"
+            events = tuple(self._api.pages(path, IssueEvent)) if any_dismissed(reviews) else ()
+            return objections_of(reviews, events)
+
+        return self._fact(f"who asked for changes to pull request {proposal.id}", "objections", read)
+
+    def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
+        owner, _, name = self._name.partition("/")
+        return self._fact(
+            f"whose commits pull request {proposal.id} has",
+            "head",
+            lambda: accounts_of(self._api, owner, name, hands),
+        )
+
+    def pushers(self, proposal: Proposal, commits: tuple[Commit, ...]) -> Fact[frozenset[str]]:
+        return self._fact(
+            f"who pushed pull request {proposal.id}",
+            "head",
+            lambda: read_pushers(self._api, self._repo, proposal, commits),
+        )
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person, `@organisation/team` a team with its child teams, `@organisation` all its
-        members."""
+        members. Nobody belongs to a team by belonging to the one above it, so that there is nothing to inherit."""
+        del inherited
         people: set[str] = set()
         for name in names:
             if not name.startswith("@"):
@@ -189,6 +221,9 @@ class GitHubForge:
             return together(branch, self._classic(branch), self._rules(branch))
 
         return self._fact(f"how {branch} is protected", "protection", read)
+
+    def _reviews(self, proposal: Proposal) -> tuple[Review, ...]:
+        return tuple(self._api.pages(f"{self._repo}/pulls/{segment(proposal.id)}/reviews", Review))
 
     def _head(self, branch: str) -> Commit | None:
         """404 also means "you may not see it", so the repository itself has to be visible before a branch is none."""
@@ -320,18 +355,6 @@ def _proposal(pull: Pull) -> Proposal:
         url=pull.html_url,
         from_fork=here is None or there is None or here.id != there.id,
     )
-
-
-def _standing(reviews: Iterator[Review]) -> Iterator[Approval]:
-    """The approvals among each person's newest standing review. A review has its id since it was begun, and may be
-    submitted after a later one."""
-    newest: dict[str, Review] = {}
-    for review in sorted(reviews, key=lambda one: (one.submitted_at or NEVER, one.id)):
-        if review.user and review.user.is_person and review.state in STANDING:
-            newest[review.user.login] = review
-    for login, review in newest.items():
-        if review.state == "APPROVED" and review.commit_id and review.submitted_at:
-            yield Approval(login, Commit(review.commit_id), review.submitted_at, source=review.html_url)
 
 
 def _comment(one: IssueComment) -> Comment:

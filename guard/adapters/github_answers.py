@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from pydantic import (
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     StrictBool,
     StrictInt,
@@ -83,24 +82,41 @@ class Pull(Answer):
 class WholePull(Pull):
     """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request"""
 
-    commits: StrictInt
+
+class Activity(Answer):
+    """https://docs.github.com/en/rest/repos/repos#list-repository-activities; `actor` is null for who is no account."""
+
+    after: StrictStr
+    actor: User | None
 
 
-Account = Annotated[User | None, BeforeValidator(lambda found: None if found == {} else found)]
-"""Whose a commit's e-mail address is; null or an empty object where it belongs to no account."""
+class Named(Answer):
+    """A user, as far as GraphQL was asked."""
+
+    login: Login
 
 
-class Parent(Answer):
-    sha: Sha
+class Actor(Answer):
+    """https://docs.github.com/en/graphql/reference/commits: `user` is null where the address is no account's."""
+
+    email: StrictStr | None
+    user: Named | None
 
 
-class PullCommit(Answer):
-    """https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
+class Authors(Answer):
+    nodes: tuple[Actor | None, ...]
 
-    sha: Sha
-    parents: tuple[Parent, ...]
-    author: Account
-    committer: Account
+
+class CommitPeople(Answer):
+    oid: Sha
+    authors: Authors
+    committer: Actor | None
+
+
+class CommitsData(Answer):
+    """Commits by the alias that they were asked under; null for one that is not there."""
+
+    repository: dict[StrictStr, CommitPeople | None]
 
 
 class Review(Answer):
@@ -284,6 +300,13 @@ class LabelName(Answer):
     name: StrictStr
 
 
+class Dismissed(Answer):
+    """`state` is what the review said before, in lower case."""
+
+    state: StrictStr
+    review_id: StrictInt
+
+
 class IssueEvent(Answer):
     """https://docs.github.com/en/rest/issues/events#list-issue-events-for-a-repository"""
 
@@ -291,3 +314,4 @@ class IssueEvent(Answer):
     event: StrictStr
     actor: User | None
     label: LabelName | None = None
+    dismissed_review: Dismissed | None = None

@@ -102,10 +102,10 @@ class Api:
         """Write; GitHub's answer read as `wanted`. Never sent twice."""
         return _read(path, wanted, self._call(verb, path, body=body)[1])
 
-    def graphql(self, query: str, wanted: type[T]) -> T:
+    def graphql(self, query: str, wanted: type[T], **variables: str) -> T:
         """The `data` of a GraphQL query, read as `wanted`."""
         with _Asking("POST", "/graphql"):
-            data = self._requester.graphql_query(query, {})[1].get("data")
+            data = self._requester.graphql_query(query, dict(variables))[1].get("data")
         return _read("/graphql", wanted, data)
 
     @property

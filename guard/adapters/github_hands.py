@@ -1,55 +1,71 @@
-"""Which accounts of GitHub had a hand in a pull request's commits: GitHub alone knows whose an e-mail address is."""
+"""Which accounts of GitHub had a hand in commits: GitHub alone knows whose an e-mail address is.
+
+GraphQL tells it of any commit that the repository has, whatever the length of the pull request: of its author, of
+everybody whom a `Co-authored-by` trailer names, and of its committer. One commit is asked about for each address.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from guard.adapters.github_answers import PullCommit, WholePull
-from guard.adapters.github_api import Api, GitHubError, segment
-from guard.core.facts import Proposal
+from guard.adapters.github_answers import Actor, CommitPeople, CommitsData
+from guard.adapters.github_api import Api
+from guard.core.facts import Hand
+from guard.core.model import Commit
 
-LISTED = 250
-"""https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request lists no more, so a list that is as long
-may have been cut."""
+AT_ONCE = 50
+"""Commits in one query; GitHub bounds a query's nodes (https://docs.github.com/en/graphql/overview/rate-limits)."""
+NOBODY: frozenset[str] = frozenset()
 
-AGAIN = "it is read again"
-Hands = Mapping[str, frozenset[str]]
+_PEOPLE = """{ ... on Commit { oid
+  authors(first: 100) { nodes { email user { login } } }
+  committer { email user { login } } } }"""
+"""https://docs.github.com/en/graphql/reference/commits: `authors` are the author and the co-authors."""
+_OID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
-def read_hands(api: Api, repo: str, proposal: Proposal) -> Hands:
-    """`author` and `committer` → the case-folded logins, of the pull request's commits; `repo` is the repository's
-    path. Raises GitHubError, also when the pull request has moved, or GitHub does not list the whole of it.
+def accounts_of(api: Api, owner: str, name: str, hands: Iterable[Hand]) -> dict[Hand, frozenset[str]]:
+    """The port's `accounts`, names in lower case. Raises GitHubError.
 
-    A commit whose address belongs to no account names nobody. GitHub's own `web-flow`, the committer of what is made
-    on its pages, is no person and approves nothing.
+    An address that belongs to no account names nobody; one that GitHub sees no person behind (a trailer that it reads
+    otherwise than git) is left out. GitHub's own `web-flow`, the committer of what is made on its pages, is no person
+    and approves nothing.
     """
-    path = f"{repo}/pulls/{segment(proposal.id)}"
-    pull = api.get(path, WholePull)
-    if (pull.head.sha, pull.base.ref) != (proposal.head, proposal.target):
-        raise GitHubError(
-            f"pull request {proposal.id} moved to another head or target while it was read", fix=AGAIN
+    asked = tuple(hands)
+    people = dict(_read(api, owner, name, dict.fromkeys(hand.commit for hand in asked)))
+    found = {hand: _logins(hand, people[hand.commit]) for hand in asked if hand.commit in people}
+    return {hand: logins for hand, logins in found.items() if logins is not None}
+
+
+def _read(
+    api: Api, owner: str, name: str, commits: Iterable[Commit]
+) -> Iterator[tuple[Commit, CommitPeople]]:
+    """Commits that GitHub does not have are left out."""
+    left = iter(commits)
+    while some := list(islice(left, AT_ONCE)):
+        fields = " ".join(
+            f'c{at}: object(oid: "{oid}") {_PEOPLE}' for at, oid in enumerate(some) if _OID.fullmatch(oid)
         )
-    if pull.commits >= LISTED:
-        raise GitHubError(
-            f"it has {pull.commits} commits, and GitHub lists the authors of {LISTED} at most",
-            fix=f"promote in smaller steps, of less than {LISTED} commits each",
-        )
-    commits = {commit.sha: commit for commit in api.pages(f"{path}/commits", PullCommit)}
-    if not pull.commits <= len(commits) < LISTED or _tips(commits) != {proposal.head}:
-        raise GitHubError(
-            f"GitHub does not list all commits up to the head of pull request {proposal.id}", fix=AGAIN
-        )
-    return {
-        "author": frozenset(one.author.login.casefold() for one in commits.values() if one.author),
-        "committer": frozenset(one.committer.login.casefold() for one in commits.values() if one.committer),
-    }
+        query = f"query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {fields} }} }}"
+        found = api.graphql(query, CommitsData, owner=owner, name=name).repository
+        for at, oid in enumerate(some):
+            people = found.get(f"c{at}")
+            if people is not None and people.oid == oid:
+                yield oid, people
 
 
-def hands_of(login: str, hands: Hands) -> frozenset[str]:
-    """The kinds of authorship that this account holds; logins on GitHub differ in more than case."""
-    return frozenset(kind for kind, logins in hands.items() if login.casefold() in logins)
+def _logins(hand: Hand, people: CommitPeople) -> frozenset[str] | None:
+    """None where GitHub does not tell."""
+    if hand.kind == "committer":
+        return _login(people.committer) if people.committer is not None else None
+    actors = people.authors.nodes
+    if hand.kind == "author":
+        return _login(actors[0]) if actors and actors[0] is not None else None
+    named = [one for one in actors if one is not None and (one.email or "").strip().lower() == hand.address]
+    return frozenset[str]().union(*map(_login, named)) if named else None
 
 
-def _tips(commits: Mapping[str, PullCommit]) -> set[str]:
-    """The commits that are no other's parent. GitHub promises no order of the list, so the head need not be last."""
-    return commits.keys() - {parent.sha for commit in commits.values() for parent in commit.parents}
+def _login(actor: Actor) -> frozenset[str]:
+    return frozenset({actor.user.login.lower()}) if actor.user else NOBODY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
@@ -11,10 +11,12 @@ from urllib.parse import quote
 import gitlab
 
 from guard.adapters.gitlab_calls import TIMEOUT, Calls, Record, Rejected
-from guard.adapters.gitlab_hands import hands_of, read_hands
+from guard.adapters.gitlab_hands import accounts_of
 from guard.adapters.gitlab_jobs import read_jobs, read_labeller
+from guard.adapters.gitlab_objections import objections_of
 from guard.adapters.gitlab_people import Groups
 from guard.adapters.gitlab_protection import protection_of
+from guard.adapters.gitlab_pushes import read_pushers
 from guard.adapters.gitlab_reading import (
     approvals_of,
     comment_of,
@@ -30,7 +32,17 @@ from guard.adapters.gitlab_reading import (
     versions_of,
 )
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, Comment, CommitStatus, Incident, Job, Proposal, Protection
+from guard.core.facts import (
+    Approval,
+    Comment,
+    CommitStatus,
+    Hand,
+    Incident,
+    Job,
+    Objection,
+    Proposal,
+    Protection,
+)
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -53,8 +65,7 @@ def connect(url: str, token: str, *, timeout: float = TIMEOUT) -> gitlab.Gitlab:
 class GitLabForge:
     """One project. Every failed read is Unknown (Forge) or ForgeError (Voice), and says what the token may lack.
 
-    Decided here, and told in docs/gitlab.md: who closed an incident is not looked at (`closers` is unused), and a
-    group's members are its own; with `inherited`, those of the groups above it too.
+    Decided here, and told in docs/gitlab.md: who closed an incident is not looked at (`closers` is unused).
     """
 
     def __init__(
@@ -63,11 +74,10 @@ class GitLabForge:
         repository: str,
         *,
         clock: Clock,
-        inherited: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._calls = Calls(client, sleep=sleep)
-        self._groups = Groups(self._calls, clock=clock, inherited=inherited)
+        self._groups = Groups(self._calls, clock=clock)
         self._clock = clock
         self._repository = repository
         self._project = f"/projects/{quote(repository, safe='')}"
@@ -109,18 +119,39 @@ class GitLabForge:
             versions = versions_of(self._calls.every(f"{self._request(proposal)}/versions", READS))
             since = retargeted_at(versions, self._notes(proposal, "all_notes"))
             found = approvals_of(given, versions=versions, since=since, source=f"!{proposal.id}")
-            hands = read_hands(self._calls, self._repository, proposal) if found else {}
-            return tuple(replace(one, hands=hands_of(one.actor, hands)) for one in found)
+            return tuple(replace(one, is_bot=not self._groups.is_human(one.actor)) for one in found)
 
         return self._fact(f"who approved !{proposal.id}", f"{self._repository}!{proposal.id}", read)
 
-    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+    def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
+        def read() -> tuple[Objection, ...]:
+            reviewers = self._calls.every(f"{self._request(proposal)}/reviewers", READS)
+            notes = self._notes(proposal, "only_activity")
+            return objections_of(reviewers, notes, source=proposal.url)
+
+        return self._fact(
+            f"who asked for changes to !{proposal.id}", f"{self._repository}!{proposal.id}", read
+        )
+
+    def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
+        def read() -> Mapping[Hand, frozenset[str]]:
+            return accounts_of(self._calls, self._repository, proposal, hands)
+
+        return self._fact(f"whose commits !{proposal.id} has", f"{self._repository}!{proposal.id}", read)
+
+    def pushers(self, proposal: Proposal, commits: tuple[Commit, ...]) -> Fact[frozenset[str]]:
+        def read() -> frozenset[str]:
+            return read_pushers(self._calls, self._project, proposal, commits)
+
+        return self._fact(f"who pushed !{proposal.id}", f"{self._repository}!{proposal.id}", read)
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person's user name; `@group/sub` is a group by its full path."""
 
         def read() -> frozenset[str]:
             people = {name for name in names if not name.startswith("@")}
-            for name in names:
-                people |= self._groups.people(name.removeprefix("@")) if name.startswith("@") else set()
+            for name in (name.removeprefix("@") for name in names if name.startswith("@")):
+                people |= self._groups.people(name, inherited=inherited)
             return frozenset(people)
 
         return self._fact(f"who belongs to {', '.join(names) or 'nobody'}", "groups", read)

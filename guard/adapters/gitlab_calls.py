@@ -61,6 +61,11 @@ class Calls:
         if _notice_busy not in client.session.hooks["response"]:
             client.session.hooks["response"].append(_notice_busy)
 
+    @property
+    def url(self) -> str:
+        """Where GitLab is, without a slash at the end."""
+        return self._client.url
+
     def one(self, path: str, needs: str, **query: str | int | bool) -> Record:
         """The JSON object at this path. Raises Rejected; `needs` says what the token must be allowed to do."""
         return _record(self._send("get", path, needs=needs, query=query), path)
@@ -79,13 +84,18 @@ class Calls:
             f"GitLab's list {path} changed while it was read, {READINGS} times", fix="it is read again later"
         )
 
+    def page(self, path: str, needs: str, *, page: int, **query: str | int | bool) -> tuple[Record, ...]:
+        """One page of a list of which the newest items are enough; it may shift while it is read."""
+        asked = {**query, "per_page": PER_PAGE, "page": page}
+        return tuple(_records(self._send("get", path, needs=needs, query=asked), path))
+
     def post(self, path: str, data: Mapping[str, object], *, needs: str, repeatable: bool) -> Record:
         """Send it, and again after a failure that leaves open whether it was done only when it is `repeatable`."""
         return _record(self._send("post", path, needs=needs, data=data, repeatable=repeatable), path)
 
     def ask(self, query: str, variables: Mapping[str, object], *, needs: str) -> Record:
         """The `data` of a GraphQL query, for what REST does not tell (https://docs.gitlab.com/api/graphql/)."""
-        path = f"{self._client.url}/api/graphql"
+        path = f"{self.url}/api/graphql"
         answer = self.post(path, {"query": query, "variables": variables}, needs=needs, repeatable=True)
         data = answer.get("data")
         if answer.get("errors") or not isinstance(data, dict):

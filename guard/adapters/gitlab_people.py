@@ -14,22 +14,25 @@ SEES = "membership in the group"
 
 
 class Groups:
-    """Groups by their full path. Whether a user is a human never changes, and is asked once."""
+    """Groups by their full path. Which users are humans never changes, and is asked once."""
 
-    def __init__(self, calls: Calls, *, clock: Clock, inherited: bool) -> None:
+    def __init__(self, calls: Calls, *, clock: Clock) -> None:
         self._calls = calls
         self._clock = clock
-        self._which = "members/all" if inherited else "members"
-        self._human: dict[int, bool] = {}
+        self._human: dict[str, frozenset[int]] = {}
 
-    def people(self, path: str) -> frozenset[str]:
-        """The user names of the group's active human members. Raises ForgeError naming a group that is not there.
+    def people(self, path: str, *, inherited: bool) -> frozenset[str]:
+        """The user names of the active human members of the group and of every group within it. Raises ForgeError
+        naming a group that is not there.
 
-        https://docs.gitlab.com/api/group_members/: `members/all` has the group's own members, those of the groups
-        above it, and those of groups invited to it; `members` has its own alone.
+        https://docs.gitlab.com/api/group_members/: `members` has a group's own members; `members/all` also has
+        those of the groups above it, and those of groups that were invited to it.
+        https://docs.gitlab.com/api/groups/#list-descendant-groups: groups that the token does not see are not listed.
         """
+        group = f"/groups/{quote(path, safe='')}"
         try:
-            members = self._calls.every(f"/groups/{quote(path, safe='')}/{self._which}", SEES)
+            members = list(self._calls.every(f"{group}/{'members/all' if inherited else 'members'}", SEES))
+            within = self._calls.every(f"{group}/descendant_groups", SEES)
         except Rejected as error:
             if error.status != 404:
                 raise
@@ -37,6 +40,8 @@ class Groups:
                 f"there is no group @{path}, or the token does not see it",
                 fix=f"check the name, and give the guard's user {SEES}",
             ) from None
+        for one in within:
+            members += self._calls.every(f"/groups/{number(one, 'id')}/members", SEES)
         today = self._clock.now().astimezone(UTC).date()
         active = [member for member in members if _is_active(member, today)]
         return frozenset(text(member, "username") for member in active if self._is_human(member))
@@ -50,14 +55,19 @@ class Groups:
                 raise
             return None
 
+    def is_human(self, username: str) -> bool:
+        return bool(self._humans(username))
+
     def _is_human(self, member: Record) -> bool:
-        """Members are listed without saying which of them are bots; the list of users can be asked for humans
-        alone (https://docs.gitlab.com/api/users/#list-all-users)."""
-        user, name = number(member, "id"), text(member, "username")
-        if user not in self._human:
-            found = self._calls.every("/users", "an access token", username=name, humans=True)
-            self._human[user] = any(one.get("id") == user for one in found)
-        return self._human[user]
+        return number(member, "id") in self._humans(text(member, "username"))
+
+    def _humans(self, username: str) -> frozenset[int]:
+        """Members and approvers are listed without saying which of them are bots; the list of users can be asked for
+        humans alone (https://docs.gitlab.com/api/users/#list-all-users)."""
+        if username not in self._human:
+            found = self._calls.every("/users", "an access token", username=username, humans=True)
+            self._human[username] = frozenset(number(one, "id") for one in found)
+        return self._human[username]
 
 
 def _is_active(member: Record, today: date) -> bool:

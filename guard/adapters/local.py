@@ -14,7 +14,7 @@ from guard.adapters.parcels import BareRepo
 from guard.core.canonical import digest_of_bytes
 from guard.core.claims import ProposalOpened
 from guard.core.errors import GuardError
-from guard.core.facts import Approval, Incident, Job, Proposal, SignOff, Submission
+from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.standing import (
     Received,
@@ -69,9 +69,29 @@ class LocalForge:
 
         return self._fact(f"who approved {proposal.id}", "ledger", read)
 
-    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+    def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
+        """Nobody asks for changes here: who does not agree does not approve."""
+        del proposal
+        return Known((), "ledger", self._clock.now())
+
+    def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
+        """People are known by their addresses."""
+        del proposal
+        return Known({hand: frozenset({hand.address}) for hand in hands}, "git", self._clock.now())
+
+    def pushers(self, proposal: Proposal, commits: tuple[Commit, ...]) -> Fact[frozenset[str]]:
+        """Whose key signed the proposal of this head brought it; git says nothing of who pushed."""
+        del commits
+        if proposal.proposer is None:
+            return Unknown(
+                f"nobody knows who pushed {proposal.id}", fix="open it with: guard propose", who=("author",)
+            )
+        return Known(frozenset({proposal.proposer}), "ledger", self._clock.now())
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person. A group that the operator has not named is unknown, and so is a group
         within a group, because groups do not nest."""
+        del inherited
         people: set[str] = set()
         for name in names:
             belonging = self._groups.get(name) if name.startswith("@") else (name,)

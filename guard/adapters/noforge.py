@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from guard.core.facts import Approval, Incident, Job, Proposal, SignOff, Submission
+from collections.abc import Mapping
+
+from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Unknown
 
 FIX = (
@@ -28,7 +30,19 @@ class NoForge:
     def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
         return self._unknown(f"who approved {proposal.id}")
 
-    def members(self, names: tuple[str, ...]) -> Fact[frozenset[str]]:
+    def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
+        return self._unknown(f"who asked for changes to {proposal.id}")
+
+    def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
+        del hands
+        return self._unknown(f"whose hands were in {proposal.id}")
+
+    def pushers(self, proposal: Proposal, commits: tuple[Commit, ...]) -> Fact[frozenset[str]]:
+        del commits
+        return self._unknown(f"who pushed {proposal.id}")
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
+        del inherited
         return self._unknown(f"who belongs to {', '.join(names) or 'nobody'}")
 
     def incidents(

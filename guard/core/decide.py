@@ -35,7 +35,7 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
     can be answered (it needs no policy); everything else is an error, never a pass.
     """
     branch = branch_policy(question, policy)
-    required = ("candidate", *branch.require) if isinstance(branch, Branch) else ALL_RULES
+    required = required_rules(branch, facts.guarding)
     asked = question.only or required
     verdicts: list[Verdict] = []
     if isinstance(branch, Unknown):
@@ -57,6 +57,16 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         partial=question.only,
         required=required,
     )
+
+
+def required_rules(branch: Branch | Unknown, guarding: Fact[tuple[str, ...]]) -> tuple[str, ...]:
+    """The rules that a promotion must satisfy: the policy's, and approvals wherever what the guard rests on changes,
+    or may change."""
+    if isinstance(branch, Unknown):
+        return ALL_RULES
+    guards = isinstance(guarding, Unknown) or bool(guarding.value)
+    wanted = {"candidate", *branch.require, *(("approvals",) if guards else ())}
+    return tuple(rule for rule in ALL_RULES if rule in wanted)
 
 
 def branch_policy(question: Question, policy: Fact[LoadedPolicy]) -> Branch | Unknown:
@@ -121,4 +131,9 @@ def _approvals(policy: Policy | None, facts: Facts, candidate: Candidate) -> Ver
             "approvals.no-policy", "no policy says whose approval is needed", outcome=Outcome.ERROR
         )
         return blocked("approvals", "Approvals", finding)
-    return judge_approvals(policy.approvals, facts.approvals, facts.members, head=candidate.new)
+    # What is not known to leave the guard alone may change it.
+    known = facts.guarding
+    guarding = ("it is not known whether guard.toml",) if isinstance(known, Unknown) else known.value
+    return judge_approvals(
+        policy.approvals, facts.approvals, facts.members, head=candidate.new, guarding=guarding
+    )

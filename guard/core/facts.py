@@ -31,29 +31,61 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's standing yes to exactly one head commit; withdrawn ones are not listed.
-
-    `hands` are the kinds of authorship (`author`, `committer`, `co-author`) that the forge itself knows this person to
-    hold in the change: only it can tell whose e-mail address a commit bears.
-    """
+    """One account's standing yes to exactly one head commit; withdrawn ones are not listed."""
 
     actor: str
     commit: Commit
     at: datetime
     source: str = ""
-    hands: frozenset[str] = frozenset()
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Somebody asked for changes and did not take that back. It stands for every head that the proposal gets.
+
+    `dismissed_by` is who else cleared it away on the forge; only the person who objected can withdraw it.
+    """
+
+    actor: str
+    at: datetime
+    source: str = ""
+    dismissed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One e-mail address that holds one kind of authorship in a change: `author`, `committer`, `co-author`, or
+    `original-author` of what was picked. `address` is in lower case; `commit` is one of those that bear it."""
+
+    kind: str
+    address: str
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Authorship:
+    """What git says of who made `target..head`: its commits, and each hand once."""
+
+    commits: tuple[Commit, ...]
+    hands: tuple[Hand, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalFacts:
     """All that the approval rule judges.
 
-    `authors` maps each kind of authorship (`proposer`, `author`, `committer`, `co-author`) to the forge names and
-    e-mail addresses that hold it; more names only ever make the rule stricter.
+    `authors` maps each kind of authorship (`proposer`, `pusher`, and those of a Hand) to the forge names and e-mail
+    addresses that hold it; more names only ever make the rule stricter. `unsure` says of a kind why somebody who
+    holds it may be missing there. `kept` maps an approved older head to what lies between it and this one where that
+    leaves the approved change as it was: `re-pick` or `target-merge`.
     """
 
     approvals: tuple[Approval, ...]
     authors: Mapping[str, frozenset[str]]
+    objections: tuple[Objection, ...] = ()
+    unsure: Mapping[str, Unknown] = field(default_factory=dict)
+    kept: Mapping[Commit, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +242,8 @@ class ConditionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that was gathered for one decision. `members` is by role name, `readings` by evidence key."""
+    """All that was gathered for one decision. `members` is by role name, `readings` by evidence key; `guarding` are
+    the changed paths that the guard itself rests on (guard.core.rules.guarding)."""
 
     candidate: CandidateFacts
     lineage: Fact[LineageFacts]
@@ -219,6 +252,7 @@ class Facts:
     members: Mapping[str, Fact[frozenset[str]]] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
     conditions: ConditionFacts = field(default_factory=ConditionFacts)
+    guarding: Fact[tuple[str, ...]] = NOT_GATHERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,11 +157,19 @@ class Role(Table):
     """Who may approve and sign."""
 
     members: tuple[Name, ...] = Field(
-        min_length=1, description="groups or teams of the forge (`@group/sub`), or user names"
+        min_length=1,
+        description="groups or teams of the forge (`@group/sub`) with all groups within them, or user names",
+    )
+    inherited: bool = Field(
+        default=False,
+        strict=True,
+        description="true adds the members of the groups above, who belong to a group on GitLab as well",
     )
 
 
-Author = Literal["proposer", "author", "committer", "co-author"]
+Author = Literal["proposer", "author", "committer", "co-author", "pusher", "original-author"]
+AUTHORS: tuple[Author, ...] = ("proposer", "author", "committer", "co-author", "pusher", "original-author")
+Keeping = Literal["re-pick", "target-merge"]
 
 
 class ApprovalRule(Table):
@@ -173,8 +181,19 @@ class ApprovalRule(Table):
         description="one holder of each of these roles, all of them different people, must approve the head commit",
     )
     not_by: tuple[Author, ...] = Field(
-        default=("proposer", "author", "committer", "co-author"),
-        description="people with such a hand in the change cannot approve it",
+        default=AUTHORS,
+        description="people with such a hand in the change cannot approve it; `pusher` is who pushed its branch,"
+        " `original-author` who wrote what was picked",
+    )
+    keep: tuple[Keeping, ...] = Field(
+        default=(),
+        description="what a push may bring without making the approvals before it stale: `re-pick`, where every"
+        " commit is an exact re-pick of an approved one, and `target-merge`, where it only merges the target cleanly",
+    )
+    addresses: dict[Name, str] = Field(
+        default_factory=dict,
+        description="whose an e-mail address in commits is, where the forge cannot tell: address = user name, or"
+        ' `""` for nobody who could approve',
     )
 
 

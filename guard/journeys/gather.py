@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from guard.core.decide import ALL_RULES, Question, branch_policy, decide
+from guard.core.decide import Question, branch_policy, decide, required_rules
 from guard.core.errors import GuardError, PolicyError, UsageError
 from guard.core.evidence import Leaf, Reading, leaves
 from guard.core.facts import (
     NOT_GATHERED,
-    Approval,
     ApprovalFacts,
     CandidateFacts,
     ConditionFacts,
@@ -20,8 +19,10 @@ from guard.core.facts import (
     Proposal,
 )
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import Branch, Lineage, Policy, When
+from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, When
 from guard.core.policy_text import LoadedPolicy, parse_policy
+from guard.core.rules.guarding import guarding_paths
+from guard.journeys.hands import approval_facts
 from guard.ports import Clock, Forge, Git
 
 POLICY_PATH = "guard.toml"
@@ -202,8 +203,8 @@ def _facts(
     question: Question, policy: Fact[LoadedPolicy], sources: Sources, *, details: bool = True
 ) -> Facts:
     table = branch_policy(question, policy)
-    required = ("candidate", *table.require) if isinstance(table, Branch) else ALL_RULES
-    asked = frozenset(question.only or required)
+    guarding = _guarding(question.candidate, table, sources)
+    asked = frozenset(question.only or required_rules(table, guarding))
     people = bool(asked & {"approvals", "readiness"}) or _adaptable(table)
     usable = policy.value.policy if isinstance(policy, Known) and isinstance(table, Branch) else None
     needs_proposals = people or "candidate" in asked
@@ -213,7 +214,9 @@ def _facts(
     return Facts(
         candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
         lineage=lineage,
-        approvals=_approvals(question.candidate, proposals, lineage, sources) if people else NOT_ASKED,
+        approvals=_approvals(question.candidate, proposals, lineage, usable, sources)
+        if people
+        else NOT_ASKED,
         incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
         members=members,
         readings=_readings(question.candidate, usable, members, sources)
@@ -222,7 +225,18 @@ def _facts(
         conditions=_conditions(question.candidate, usable, sources)
         if usable and "readiness" in asked
         else ConditionFacts(),
+        guarding=guarding,
     )
+
+
+def _guarding(candidate: Candidate, table: Branch | Unknown, sources: Sources) -> Fact[tuple[str, ...]]:
+    """The changed paths that the guard rests on."""
+    promote = table.promote if isinstance(table, Branch) else None
+    try:
+        paths = guarding_paths(sources.git.changed(candidate.old, candidate.new), promote=promote)
+    except GuardError as error:
+        return Unknown(error.message, fix=error.fix)
+    return Known(paths, "git", sources.clock.now())
 
 
 def _adaptable(table: Branch | Unknown) -> bool:
@@ -261,38 +275,32 @@ def _lineage(
 
 
 def _members(policy: Policy, forge: Forge) -> Members:
-    return {name: forge.members(role.members) for name, role in policy.roles.items()}
+    return {
+        name: forge.members(role.members, inherited=role.inherited) for name, role in policy.roles.items()
+    }
 
 
 def _approvals(
     candidate: Candidate,
     proposals: Fact[tuple[Proposal, ...]],
     lineage: Fact[LineageFacts],
+    policy: Policy | None,
     sources: Sources,
 ) -> Fact[ApprovalFacts]:
     """The approvals of the proposals whose head is the candidate, and everyone who had a hand in it."""
     if isinstance(proposals, Unknown):
         return proposals
-    mine = [proposal for proposal in proposals.value if proposal.head == candidate.new]
-    given: list[Approval] = []
-    for proposal in mine:
-        approvals = sources.forge.approvals(proposal)
-        if isinstance(approvals, Unknown):
-            return approvals
-        given += approvals.value
-    nameless = [proposal.id for proposal in mine if proposal.proposer is None]
-    if nameless:
-        return Unknown(
-            f"nobody knows who opened proposal {', '.join(nameless)}, so nobody can be told not to approve it",
-            fix="open it with: guard propose",
-            who=("author",),
-        )
+    mine = tuple(proposal for proposal in proposals.value if proposal.head == candidate.new)
+    rule = policy.approvals if policy else ApprovalRule()
     try:
-        authors = dict(sources.git.authorship(candidate.old, candidate.new, origins=_origins(lineage)))
+        facts = approval_facts(
+            candidate, mine, rule, git=sources.git, forge=sources.forge, origins=_origins(lineage)
+        )
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
-    authors["proposer"] = frozenset(proposal.proposer.lower() for proposal in mine if proposal.proposer)
-    return Known(ApprovalFacts(tuple(given), authors), proposals.source, sources.clock.now())
+    if isinstance(facts, Unknown):
+        return facts
+    return Known(facts, proposals.source, sources.clock.now())
 
 
 def _origins(lineage: Fact[LineageFacts]) -> frozenset[Commit]:

@@ -2,17 +2,20 @@
 
 Source: release readiness, "Approval recorded by platform + security owners". Names are compared exactly where that
 permits something (is this a member?) and without regard to case where it forbids (is this an author? the same person
-twice?), so that a doubtful spelling never helps.
+twice?), so that a doubtful spelling never helps. What the guard rests on (`guarding`) needs both owners, whatever
+roles the policy names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from guard.core.facts import Approval, ApprovalFacts
+from guard.core.facts import Approval, ApprovalFacts, Objection
 from guard.core.model import Commit, Fact, Finding, Known, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.policy import ApprovalRule
+from guard.core.rules.guarding import OWNERS
 
 ID = "approvals"
 TITLE = "Approvals"
@@ -31,23 +34,32 @@ class _Sorted:
 
 
 def judge_approvals(
-    rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
+    rule: ApprovalRule,
+    facts: Fact[ApprovalFacts],
+    members: Members,
+    *,
+    head: Commit,
+    guarding: Sequence[str] = (),
 ) -> Verdict:
-    """Pass when the required roles can be given to as many different people who approved `head`."""
+    """Pass when the required roles can be given to as many different people who approved `head`, and no holder of
+    one objects. `guarding` are the changed paths that the guard rests on, or why they are not known."""
     if isinstance(facts, Unknown):
         return undecided(ID, TITLE, facts, code="approvals.unknown")
-    roles = tuple(dict.fromkeys(rule.roles))
+    roles = tuple(dict.fromkeys((*rule.roles, *(OWNERS if guarding else ()))))
     unknown = (*_unknown_authorship(rule, facts.value), *_unknown_members(roles, members))
     if unknown:
         return blocked(ID, TITLE, *unknown)
     sorted_ = _sort(rule, facts.value, head=head)
     eligible = {role: _eligible(role, sorted_.counted, members) for role in roles}
     given = match_roles(eligible)
-    missing = [role for role in roles if role not in given]
-    if missing:
-        return blocked(
-            ID, TITLE, *(_missing(role, eligible, given, sorted_, members, head=head) for role in missing)
-        )
+    asked = [role for role in roles if role not in given]
+    because = f"; both owners are needed, because {guarding[0]} changes" if guarding else ""
+    missing = (
+        _missing(role, eligible, given, sorted_, members, head=head, because=because) for role in asked
+    )
+    findings = (*_objections(facts.value, members, roles), *missing)
+    if findings:
+        return blocked(ID, TITLE, *findings)
     summary = f"Approved: {', '.join(f'{role} owner' for role in roles)}"
     return Verdict(ID, TITLE, Outcome.PASS, summary=summary)
 
@@ -55,8 +67,10 @@ def judge_approvals(
 def approved_roles(
     rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
 ) -> frozenset[str]:
-    """The roles of which some member's approval of `head` counts; unknown facts give none."""
+    """The roles of which some member's approval of `head` counts; unknown facts, and an objection, give none."""
     if isinstance(facts, Unknown) or _unknown_authorship(rule, facts.value):
+        return frozenset()
+    if _objections(facts.value, members, tuple(members)):
         return frozenset()
     counted = _sort(rule, facts.value, head=head).counted
     return frozenset(role for role in members if _eligible(role, counted, members))
@@ -88,17 +102,28 @@ def _sort(rule: ApprovalRule, facts: ApprovalFacts, *, head: Commit) -> _Sorted:
     counted, passed_over = [], []
     for approval in sorted(facts.approvals, key=lambda one: (one.actor, one.commit, one.at)):
         hands = [
-            kind
-            for kind in rule.not_by
-            if kind in approval.hands or _is_one_of(approval.actor, facts.authors[kind])
+            kind for kind in rule.not_by if _is_one_of(approval.actor, facts.authors.get(kind, frozenset()))
         ]
-        if hands:
+        if approval.is_bot:
+            passed_over.append((approval, "is a bot"))
+        elif hands:
             passed_over.append((approval, f"is the change's {' and '.join(hands)}"))
-        elif approval.commit != head:
-            passed_over.append((approval, f"approved {approval.commit[:10]}, not this head"))
+        elif approval.commit != head and facts.kept.get(approval.commit) not in rule.keep:
+            passed_over.append((approval, _stale(approval, facts)))
         else:
             counted.append(approval)
     return _Sorted(tuple(counted), tuple(passed_over))
+
+
+def _stale(approval: Approval, facts: ApprovalFacts) -> str:
+    """Who approved what when, and what the policy could do about it."""
+    kept = facts.kept.get(approval.commit)
+    could = f" (what came since is a mere {kept}; [approvals] keep does not name that)" if kept else ""
+    return f"approved {approval.commit[:10]} at {_when(approval.at)}, not this head{could}"
+
+
+def _when(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _is_one_of(actor: str, names: frozenset[str]) -> bool:
@@ -113,12 +138,39 @@ def _eligible(role: str, counted: Sequence[Approval], members: Members) -> tuple
     return tuple(sorted({one.actor.strip().casefold() for one in counted if one.actor in holders.value}))
 
 
+def _objections(facts: ApprovalFacts, members: Members, roles: Sequence[str]) -> tuple[Finding, ...]:
+    """A holder of a role who asked for changes stops the proposal, whatever its head is by now, until they withdraw
+    that; who holds no role, or no longer, stops nothing."""
+    findings = []
+    for one in sorted(facts.objections, key=lambda one: (one.actor, one.at)):
+        held = tuple(role for role in roles if _holds(one.actor, members.get(role, Unknown(""))))
+        if held:
+            findings.append(_objection(one, held))
+    return tuple(findings)
+
+
+def _objection(one: Objection, held: tuple[str, ...]) -> Finding:
+    said = f"; {one.dismissed_by} dismissed that, which only {one.actor} can" if one.dismissed_by else ""
+    message = f"{one.actor}, {' and '.join(held)} owner, asked for changes at {_when(one.at)}{said}"
+    fix = f"answer what {one.actor} asked for; approving, or dismissing their own review, withdraws it"
+    return Finding("approvals.changes-requested", message, where=one.source, fix=fix, who=("author", *held))
+
+
+def _holds(actor: str, holders: Fact[frozenset[str]]) -> bool:
+    return isinstance(holders, Known) and _is_one_of(actor, holders.value)
+
+
 def _unknown_authorship(rule: ApprovalRule, facts: ApprovalFacts) -> tuple[Finding, ...]:
     """Nobody can be told not to approve their own change when it is not known whose it is."""
-    unread = [kind for kind in rule.not_by if kind not in facts.authors]
+    unread = [kind for kind in rule.not_by if kind not in facts.authors and kind not in facts.unsure]
     if "proposer" in rule.not_by and facts.approvals and not facts.authors.get("proposer"):
         unread.append("proposer")
-    return tuple(
+    unsure = {(one.why, one.fix, one.who): one for kind, one in facts.unsure.items() if kind in rule.not_by}
+    found = tuple(
+        Finding("approvals.authorship.unknown", one.why, fix=one.fix, who=one.who, outcome=Outcome.ERROR)
+        for one in (unsure.values() if facts.approvals else ())
+    )
+    return found + tuple(
         Finding(
             "approvals.authorship.unknown",
             f"it is not known who is the {kind} of this change, so nobody can be told not to approve it",
@@ -155,6 +207,7 @@ def _missing(
     members: Members,
     *,
     head: Commit,
+    because: str = "",
 ) -> Finding:
     if eligible[role]:
         serving = "; ".join(
@@ -166,7 +219,7 @@ def _missing(
         reasons = _not_counted(role, sorted_, members)
         why += f": {reasons}" if reasons else ""
     fix = f"ask {'another' if eligible[role] else 'a'} {role} owner to approve {head[:10]}: guard approve --head {head}"
-    return Finding(f"approvals.{role}.missing", why, fix=fix, who=(role,), outcome=Outcome.MISSING)
+    return Finding(f"approvals.{role}.missing", why + because, fix=fix, who=(role,), outcome=Outcome.MISSING)
 
 
 def _not_counted(role: str, sorted_: _Sorted, members: Members) -> str:

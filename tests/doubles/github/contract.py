@@ -24,10 +24,6 @@ HEADS_OF_DELETED_FORKS = ("pull-request-simple", "pull-request")
 """Where the description does not say that `head.repo` is null once the fork is deleted, as it is
 (https://github.com/github/rest-api-description/issues/1811, and 161 before it)."""
 
-ACCOUNTS_OF_COMMITS = ("author", "committer")
-"""Properties of `commit` described as `nullable` beside a `oneOf`, which OpenAPI 3.0 gives no meaning without a `type`
-(https://spec.openapis.org/oas/v3.0.4.html#schema-nullable); they are null, as is meant."""
-
 CONCLUSIONS = ("check-run", "job")
 """Where `conclusion` is `nullable`, but its `enum` has no null, which then is none of its values
 (https://spec.openapis.org/oas/v3.0.4.html#data-types); it is null while the run goes on, as is meant."""
@@ -45,11 +41,8 @@ def description() -> dict[str, Any]:
     for schema in HEADS_OF_DELETED_FORKS:
         head = found["components"]["schemas"][schema]["properties"]["head"]["properties"]
         head["repo"] = {"anyOf": [head["repo"], NOTHING]}
-    commit = found["components"]["schemas"]["commit"]["properties"]
     for name in CONCLUSIONS:
         found["components"]["schemas"][name]["properties"]["conclusion"]["enum"].append(None)
-    for name in ACCOUNTS_OF_COMMITS:
-        commit[name] = {"anyOf": [commit[name], NOTHING]}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -11,6 +12,7 @@ from github import Auth, Github
 from guard.adapters.github_client import github_client
 from tests.doubles.github import contract
 from tests.doubles.github.deliveries import Delivery, Sender
+from tests.doubles.github.graphql import answer_graphql
 from tests.doubles.github.handlers import HANDLERS, NOT_FOUND, TOKEN, Values
 from tests.doubles.github.state import GitHubState
 from tests.doubles.server import Answer, Request, Server
@@ -63,7 +65,7 @@ class GitHubDouble:
             )
         if request.method == "POST" and request.path == "/graphql":
             self.uncovered.add("POST /graphql 200")
-            return Answer(body={"data": {"viewer": {"login": self.state.me.login}}})
+            return Answer(body=answer_graphql(self.state, json.loads(request.body)))
         for operation, pattern in PATTERNS.items():
             method = operation.split(" ")[0]
             found = pattern.fullmatch(request.path)
@@ -84,6 +86,7 @@ class GitHubDouble:
         if self.moved_to and "owner" in values and ours:
             return Answer(301, {"message": "Moved Permanently"}, {"Location": self._moved(request)})
         here = ours or f"{values.get('owner')}/{values.get('repo')}" == self.moved_to or "owner" not in values
+        here = here or operation.endswith("/activity")
         answer = HANDLERS[operation](self, values, request) if here else NOT_FOUND
         if not contract.check(operation, values, request, answer):
             self.uncovered.add(f"{operation} {answer.status}")

@@ -57,13 +57,13 @@ def _pull(double: GitHubDouble, values: Values, request: Request) -> Answer:
     return Answer(body=shapes.whole_pull(double.state, one)) if one else NOT_FOUND
 
 
-def _commits(double: GitHubDouble, values: Values, request: Request) -> Answer:
-    """At most 250 of them."""
-    one = double.state.pulls.get(int(values["pull_number"]))
-    if not one:
-        return NOT_FOUND
-    made = double.state.commits_of(one)[:250]
-    return double.page([shapes.commit(double.state, found) for found in made], request)
+def _activity(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Newest first unless `direction` says otherwise; a fork's is asked of the fork. The real one pages by cursors."""
+    name, ref = f"{values['owner']}/{values['repo']}", request.one("ref")
+    found = [one for one in double.state.activities if one.repository == name and ref in {"", one.ref}]
+    if request.one("direction", "desc") == "desc":
+        found.reverse()
+    return double.page([shapes.activity(one) for one in found], request)
 
 
 def _reviews(double: GitHubDouble, values: Values, request: Request) -> Answer:
@@ -195,8 +195,9 @@ def _events(double: GitHubDouble, values: Values, request: Request) -> Answer:
     number = int(values["issue_number"])
     if number not in {**double.state.pulls, **double.state.issues}:
         return NOT_FOUND
-    found = [one for one in double.state.labellings if one.number == number]
-    return double.page([shapes.labelling(one) for one in found], request)
+    shown = [(one.id, shapes.labelling(one)) for one in double.state.labellings if one.number == number]
+    shown += [(one.id, shapes.dismissal(one)) for one in double.state.dismissals if one.review.pull == number]
+    return double.page([event for _, event in sorted(shown, key=lambda one: one[0])], request)
 
 
 def _protection(double: GitHubDouble, values: Values, request: Request) -> Answer:
@@ -262,10 +263,10 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/git/ref/{{ref}}": _ref,
     f"GET {REPO}/pulls": _pulls,
     f"GET {REPO}/pulls/{{pull_number}}": _pull,
-    f"GET {REPO}/pulls/{{pull_number}}/commits": _commits,
     f"GET {REPO}/pulls/{{pull_number}}/reviews": _reviews,
     f"GET {REPO}/issues": _issues,
     f"GET {REPO}/issues/{{issue_number}}": _issue,
+    f"GET {REPO}/activity": _activity,
     f"GET {REPO}/issues/{{issue_number}}/comments": _comments,
     f"POST {REPO}/issues/{{issue_number}}/comments": _add_comment,
     f"PATCH {REPO}/issues/comments/{{comment_id}}": _edit_comment,

@@ -11,10 +11,10 @@ OPERATIONS = {
     f"GET {REPO}/git/ref/{{ref}}": "git/refs#get-a-reference",
     f"GET {REPO}/pulls": "pulls/pulls#list-pull-requests",
     f"GET {REPO}/pulls/{{pull_number}}": "pulls/pulls#get-a-pull-request",
-    f"GET {REPO}/pulls/{{pull_number}}/commits": "pulls/pulls#list-commits-on-a-pull-request",
     f"GET {REPO}/pulls/{{pull_number}}/reviews": "pulls/reviews#list-reviews-for-a-pull-request",
     f"GET {REPO}/issues": "issues/issues#list-repository-issues",
     f"GET {REPO}/issues/{{issue_number}}": "issues/issues#get-an-issue",
+    f"GET {REPO}/activity": "repos/repos#list-repository-activities",
     f"GET {REPO}/issues/{{issue_number}}/comments": "issues/comments#list-issue-comments",
     f"POST {REPO}/issues/{{issue_number}}/comments": "issues/comments#create-an-issue-comment",
     f"PATCH {REPO}/issues/comments/{{comment_id}}": "issues/comments#update-an-issue-comment",
@@ -38,7 +38,7 @@ OPERATIONS = {
 """Method and path as GitHub's own description writes them → the page that explains them."""
 
 UNDESCRIBED = {
-    "POST /graphql": "https://docs.github.com/en/graphql/reference/queries#viewer",
+    "POST /graphql": "https://docs.github.com/en/graphql/reference (queries#viewer, queries#repository, commits)",
 }
 """What is served without a contract: GraphQL has a schema of another kind."""
 
@@ -48,7 +48,6 @@ EXAMPLES = (
     "git-ref",
     "pull-request-simple-items",
     "pull-request",
-    "commit-items",
     "pull-request-review-items",
     "issue",
     "issue-comment",

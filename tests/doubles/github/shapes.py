@@ -12,12 +12,13 @@ from typing import Any
 from tests.doubles.github.contract import HOST, example
 from tests.doubles.github.state import (
     Account,
+    Activity,
     CheckRun,
     Comment,
+    Dismissal,
     GitHubState,
     Issue,
     Labelled,
-    Made,
     Protected,
     Pull,
     Review,
@@ -87,27 +88,55 @@ def pull(state: GitHubState, one: Pull) -> Json:
 def whole_pull(state: GitHubState, one: Pull) -> Json:
     """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request"""
     found: Json = example("pull-request")
-    commits = len(state.commits_of(one))  # all of them, also where the list has only 250
-    return {**found, **_pull(state, one, found), "commits": commits}
+    return {**found, **_pull(state, one, found)}
 
 
-def commit(state: GitHubState, one: Made) -> Json:
-    """https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
-    found: Json = copy.deepcopy(example("commit-items")[0])
-    parent = found["parents"][0]
-    found["commit"] |= {
-        "author": dict(zip(("name", "email", "date"), one.author, strict=True)),  # as git has them
-        "committer": dict(zip(("name", "email", "date"), one.committer, strict=True)),
-        "message": one.message,
-        "tree": {**found["commit"]["tree"], "sha": one.tree},
+def activity(one: Activity) -> Json:
+    """https://docs.github.com/en/rest/repos/repos#list-repository-activities (its example is of an older form)"""
+    return {
+        "id": one.id,
+        "node_id": f"activity{one.id}",
+        "before": one.before,  # zeros where the branch was made
+        "after": one.after,  # what stands there since
+        "ref": one.ref,  # full, such as refs/heads/main
+        "timestamp": one.at,
+        "activity_type": one.type,  # push, force_push, branch_creation, pr_merge ...
+        "actor": user(one.by),  # null where it is no account's
+    }
+
+
+def dismissal(one: Dismissal) -> Json:
+    """https://docs.github.com/en/rest/issues/events#list-issue-events"""
+    found: Json = {
+        key: value for key, value in example("issue-event-for-issue-items")[0].items() if key != "label"
     }
     return {
         **found,
-        "sha": one.sha,
-        "parents": [{**parent, "sha": sha} for sha in one.parents],
-        "author": user(state.addresses.get(one.author[1])),  # null where the address is no account's
-        "committer": user(state.addresses.get(one.committer[1])),
+        "id": one.id,
+        "event": "review_dismissed",
+        "actor": user(one.by),  # who dismissed it
+        "created_at": one.at,
+        "dismissed_review": {
+            "state": one.state.lower(),  # what it said before
+            "review_id": one.review.id,
+            "dismissal_message": None,
+        },
     }
+
+
+def people(state: GitHubState, oid: str) -> Json | None:
+    """A commit as GraphQL shows it: https://docs.github.com/en/graphql/reference/commits. `authors` are the author and
+    then the co-authors; `user` is null where the address is no account's."""
+    made = state.made(oid)
+    if made is None:
+        return None
+
+    def actor(address: str) -> Json:
+        owner = state.addresses.get(address.lower())
+        return {"email": address, "user": {"login": owner.login} if owner else None}
+
+    authors = [actor(address) for address in (made.author, *made.co_authors)]
+    return {"oid": oid, "authors": {"nodes": authors}, "committer": actor(made.committer)}
 
 
 def _pull(state: GitHubState, one: Pull, base: Json) -> Json:

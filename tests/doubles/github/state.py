@@ -6,6 +6,7 @@ Every method is something that a person or an app does on GitHub; each leaves a 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,14 +42,11 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A commit as git has it: `author` and `committer` are (name, e-mail address, time)."""
+    """Who made a commit, by the addresses that git has: author, committer, and its trailers' co-authors."""
 
-    sha: str
-    parents: tuple[str, ...]
-    tree: str
-    author: tuple[str, str, str]
-    committer: tuple[str, str, str]
-    message: str
+    author: str
+    committer: str
+    co_authors: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -58,6 +56,31 @@ class Review:
     by: Account | None
     state: str
     commit: str | None
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Somebody moved a branch of a repository; `by` None is nobody that has an account."""
+
+    id: int
+    repository: str
+    ref: str
+    before: str
+    after: str
+    by: Account | None
+    at: str
+    type: str = "push"
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """Somebody dismissed a review, which said `state` until then."""
+
+    id: int
+    review: Review
+    state: str
+    by: Account
     at: str
 
 
@@ -162,6 +185,8 @@ class Ruleset:
     organisation: bool = False
 
 
+ZERO = "0" * 40
+
 Said = Callable[[str, str, object], None]
 """event, action, what it is about → a delivery"""
 
@@ -179,6 +204,8 @@ class GitHubState:
         self.me = self.account(me)
         self.pulls: dict[int, Pull] = {}
         self.reviews: list[Review] = []
+        self.activities: list[Activity] = []
+        self.dismissals: list[Dismissal] = []
         self.issues: dict[int, Issue] = {}
         self.comments: list[Comment] = []
         self.statuses: list[Status] = []
@@ -212,18 +239,37 @@ class GitHubState:
         self.pulls[number] = pull
         if fork:
             self.bare.git("update-ref", self.pull_ref(pull), head)
+            self.moved(branch, ZERO, head, by=by, repository=fork)
         self.head_of(pull)
         self.said("pull_request", "opened", pull)
         return pull
 
-    def push(self, branch: str, commit: str) -> None:
-        """Somebody pushes: the branch moves, and with it the pull requests from it."""
+    def push(self, branch: str, commit: str, *, by: str | None = "dev") -> None:
+        """Somebody pushes: the branch moves, and with it the pull requests from it. `by` None is a deploy key."""
         old = self.tip(branch)
         self.bare.git("update-ref", f"refs/heads/{branch}", commit)
+        self.moved(branch, old or ZERO, commit, by=by)
         self.said("push", "", (branch, old, commit))
         for pull in self.pulls.values():
             if pull.head == branch and pull.state == "open" and not pull.fork:
                 self.said("pull_request", "synchronize", pull)
+
+    def moved(
+        self, branch: str, before: str, after: str, *, by: str | None, repository: str = ""
+    ) -> Activity:
+        """Note who moved a branch."""
+        who = self.account(by) if by else None
+        made = Activity(
+            next(self._ids),
+            repository or self.full_name,
+            f"refs/heads/{branch}",
+            before,
+            after,
+            who,
+            self.now(),
+        )
+        self.activities.append(made)
+        return made
 
     def close_pull(self, pull: Pull) -> None:
         pull.state = "closed"
@@ -245,8 +291,10 @@ class GitHubState:
         self.said("pull_request_review", "submitted", found)
         return found
 
-    def dismiss(self, review: Review) -> None:
-        """The review itself becomes DISMISSED; no new one is made."""
+    def dismiss(self, review: Review, *, by: str = "") -> None:
+        """The review itself becomes DISMISSED; no new one is made. Whoever may write can do it."""
+        who = self.account(by) if by else review.by or self.me
+        self.dismissals.append(Dismissal(next(self._ids), review, review.state, who, self.now()))
         review.state = "DISMISSED"
         self.said("pull_request_review", "dismissed", review)
 
@@ -362,14 +410,10 @@ class GitHubState:
         assert found, f"nothing is at the head of pull request {pull.number}"
         return found
 
-    def commits_of(self, pull: Pull) -> list[Made]:
-        """What the head has and the base has not, oldest first."""
-        form = "%H%x00%P%x00%T%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%s"
-        since = f"^{base}" if (base := self.tip(pull.base)) else "--"
-        log = self.bare.git("log", "--topo-order", "--reverse", f"--format={form}", self.head_of(pull), since)
-        return [_made(*line.split("\0")) for line in log.split("\n") if line]
-
-
-def _made(sha: str, parents: str, tree: str, *rest: str) -> Made:
-    author, mail, at, committer, its_mail, then, subject = rest
-    return Made(sha, tuple(parents.split()), tree, (author, mail, at), (committer, its_mail, then), subject)
+    def made(self, oid: str) -> Made | None:
+        """Who made the commit; None where there is none."""
+        if self.ref(oid) != oid:
+            return None
+        form = "%ae%x00%ce%x00%(trailers:key=Co-authored-by,valueonly,unfold)"
+        author, committer, trailers = self.bare.git("show", "-s", f"--format={form}", oid).split("\0")
+        return Made(author, committer, tuple(re.findall(r"<([^<>]*)>", trailers)))

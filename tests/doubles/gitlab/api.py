@@ -135,9 +135,29 @@ def get_user(asked: Asked) -> Result:
 
 
 def list_users(asked: Asked) -> Result:
-    name, humans = asked.query("username"), asked.query("humans").lower() == "true"
-    found = [one for one in asked.state.users.values() if name in ("", one.username)]
+    """https://docs.gitlab.com/api/users/#list-all-users: by user name, by public address, humans alone."""
+    name, mail = asked.query("username"), asked.query("public_email")
+    found = [
+        one for one in asked.state.users.values()
+        if name in ("", one.username) and mail in ("", one.public_email)
+    ]  # fmt: skip
+    humans = asked.query("humans").lower() == "true"
     return [shapes.user(one) for one in found if not (humans and one.is_bot)]
+
+
+def list_events(asked: Asked) -> Result:
+    """Of a project by its number; a fork's project is another one."""
+    wanted = asked.path["id"]
+    found = [one for one in asked.state.pushes if wanted in (str(one.project), asked.state.project)]
+    return [shapes.push(one) for one in _sorted(asked, found)]
+
+
+def list_reviewers(asked: Asked) -> Result:
+    return [shapes.review(one) for one in _request(asked).reviews.values()]
+
+
+def list_descendants(asked: Asked) -> Result:
+    return [shapes.group(one) for one in asked.state.groups_within(_group(asked))]
 
 
 def get_project(asked: Asked) -> Result:
@@ -290,8 +310,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v4/groups/{id}", get_group),
     ("GET", "/api/v4/groups/{id}/members", list_own_members),
     ("GET", "/api/v4/groups/{id}/members/all", list_group_members),
+    ("GET", "/api/v4/groups/{id}/descendant_groups", list_descendants),
     ("GET", _P, get_project),
     ("GET", f"{_P}/members/all", list_team),
+    ("GET", f"{_P}/events", list_events),
     ("GET", f"{_P}/issues", list_issues),
     ("GET", f"{_P}/protected_branches", list_rules),
     ("GET", f"{_P}/repository/branches/{{branch}}", get_branch),
@@ -304,6 +326,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}", get_merge_request),
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/approvals", get_approvals),
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/versions", list_versions),
+    ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/reviewers", list_reviewers),
     ("GET", f"{_P}/merge_requests/{{merge_request_iid}}/pipelines", list_request_pipelines),
     ("GET", f"{_P}/merge_requests/{{noteable_id}}/notes", list_notes),
     ("POST", f"{_P}/merge_requests/{{noteable_id}}/notes", create_note),

@@ -21,7 +21,7 @@ def answer_hands(state: State, me: User, body: Mapping[str, Any], *, size: int) 
     if variables["project"] != state.project or me.id not in state.team or request is None:
         return {"data": {"project": None}}
     authors, committers = _people(state, request)
-    nodes = [{"author": {"username": user.username} if user else None} for user in authors]
+    nodes = [{"sha": sha, "author": {"username": user.username} if user else None} for sha, user in authors]
     users = {user.username: {"username": user.username} for user in committers if user}
     return {
         "data": {
@@ -36,13 +36,13 @@ def answer_hands(state: State, me: User, body: Mapping[str, Any], *, size: int) 
     }
 
 
-def _people(state: State, request: MergeRequest) -> tuple[list[User | None], list[User | None]]:
-    """The users behind the addresses of the commits that the newest version brings."""
+def _people(state: State, request: MergeRequest) -> tuple[list[tuple[str, User | None]], list[User | None]]:
+    """The users behind the addresses of the commits that the newest version brings: each author with its commit."""
     version = request.versions[-1]
-    lines = state.repo.git("log", "--format=%ae %ce", f"{version.base}..{version.head}").splitlines()
-    pairs = [line.split(" ") for line in lines]
+    lines = state.repo.git("log", "--format=%H %ae %ce", f"{version.base}..{version.head}").splitlines()
+    rows = [line.split(" ") for line in lines]
     owner = {f"{user.username}@example.com": user for user in state.users.values()}
-    return [owner.get(author) for author, _ in pairs], [owner.get(committer) for _, committer in pairs]
+    return [(sha, owner.get(by)) for sha, by, _ in rows], [owner.get(committer) for _, _, committer in rows]
 
 
 def _page(items: Sequence[Json], after: str | None, size: int) -> Json:

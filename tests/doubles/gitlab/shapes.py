@@ -16,6 +16,8 @@ from tests.doubles.gitlab.state import (
     MergeRequest,
     Note,
     Pipeline,
+    Push,
+    Review,
     Rule,
     State,
     Status,
@@ -134,6 +136,36 @@ def approvals(one: MergeRequest, me: User) -> Json:
         "approved": bool(given),
         "approved_by": given,
     }
+
+
+def push(one: Push) -> Json:
+    """https://docs.gitlab.com/api/events/#list-all-visible-events-for-a-project."""
+    data = {
+        "commit_count": 1,
+        "action": one.action,  # created, pushed or removed
+        "ref_type": "branch",
+        "commit_from": None,
+        "commit_to": one.head,  # what stands there since; null for many branches at once
+        "ref": one.branch,  # without refs/heads/
+        "commit_title": None,
+        "ref_count": None if one.branch else 4,
+    }
+    return {
+        "id": one.id,
+        "project_id": one.project,
+        "action_name": "pushed to",
+        "target_type": None,
+        "author_id": one.by.id,
+        "author_username": one.by.username,  # who pushed
+        "author": user(one.by),
+        "created_at": when(one.created_at),
+        "push_data": data,
+    }
+
+
+def review(one: Review) -> Json:
+    """https://docs.gitlab.com/api/merge_requests/#retrieve-merge-request-reviewers."""
+    return {"user": user(one.user), "state": one.state, "created_at": when(one.created_at)}
 
 
 def note(state: State, request: MergeRequest, one: Note) -> Json:

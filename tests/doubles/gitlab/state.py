@@ -23,6 +23,7 @@ class User:
     username: str
     is_bot: bool = False
     state: str = "active"
+    public_email: str = ""
 
 
 @dataclass(slots=True)
@@ -90,10 +91,33 @@ class MergeRequest:
     notes: list[Note] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     labellings: list[Labelled] = field(default_factory=list)
+    reviews: dict[int, Review] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
         return self.versions[-1].head if self.versions else None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """The event that a push of one branch leaves; one of many branches at once names neither branch nor commit."""
+
+    id: int
+    project: int
+    branch: str | None
+    head: str | None
+    by: User
+    created_at: datetime
+    action: str = "pushed"
+
+
+@dataclass(slots=True)
+class Review:
+    """What a reviewer last said: unreviewed, reviewed, requested_changes, approved, unapproved, review_started."""
+
+    user: User
+    state: str
+    created_at: datetime
 
 
 @dataclass(slots=True)
@@ -188,6 +212,7 @@ class State:
         self.groups: dict[str, Group] = {}
         self.team: dict[int, Membership] = {}
         self.requests: list[MergeRequest] = []
+        self.pushes: list[Push] = []
         self.statuses: list[Status] = []
         self.issues: list[Issue] = []
         self.pipelines: list[Pipeline] = []
@@ -232,6 +257,9 @@ class State:
                 found[member.user.id] = member
         return list(found.values())
 
+    def groups_within(self, group: Group) -> list[Group]:
+        return [one for one in self.groups.values() if one.path.startswith(f"{group.path}/")]
+
     # Merge requests
 
     def propose(
@@ -244,12 +272,16 @@ class State:
             self.id(), iid, title, self.user(by), f"proposal-{iid}", source, target, self.now()
         )
         self.requests.append(request)
-        self.push(request, head)
+        self.push(request, head, by=by)
         return request
 
-    def push(self, request: MergeRequest, head: str) -> None:
-        """A new head; the approvals stay (the project does not remove them). A fork's branch is not in this
-        repository, the merge request's own ref is."""
+    def push(self, request: MergeRequest, head: str, *, by: str = "") -> None:
+        """A new head, pushed by the request's author unless it is said who; the approvals stay (the project does not
+        remove them). A fork's branch is not in this repository, the merge request's own ref is."""
+        who = self.user(by) if by else request.author
+        self.pushes.append(
+            Push(self.id(), request.source_project, request.source_branch, head, who, self.now())
+        )
         self.repo.git("update-ref", f"refs/merge-requests/{request.iid}/head", head)
         if request.source_project == self.project_id:
             self.repo.git("update-ref", f"refs/heads/{request.source_branch}", head)
@@ -268,10 +300,28 @@ class State:
     def approve(self, request: MergeRequest, *, by: str) -> None:
         """A second approval by the same person changes nothing, as in GitLab: the first one's time stays."""
         user = self.user(by)
-        request.approvals.setdefault(user.id, (user, self.now()))
+        if user.id not in request.approvals:
+            request.approvals[user.id] = (user, self.now())
+            self.note(request, by, "approved this merge request", system=True)
+            self._review(request, user, "approved")
+
+    def request_changes(self, request: MergeRequest, *, by: str) -> None:
+        """https://docs.gitlab.com/user/project/merge_requests/reviews/#submit-a-review."""
+        self.note(request, by, "requested changes", system=True)
+        self._review(request, self.user(by), "requested_changes")
+
+    def ask_again(self, request: MergeRequest, reviewer: str, *, by: str) -> None:
+        """Anybody with write access asks a reviewer to look again, which resets what the reviewer said."""
+        self.note(request, by, f"requested review from @{reviewer}", system=True)
+        self._review(request, self.user(reviewer), "unreviewed")
+
+    def _review(self, request: MergeRequest, user: User, state: str) -> None:
+        request.reviews[user.id] = Review(user, state, self.now())
 
     def unapprove(self, request: MergeRequest, *, by: str) -> None:
-        request.approvals.pop(self.user(by).id, None)
+        if request.approvals.pop(self.user(by).id, None):
+            self.note(request, by, "unapproved this merge request", system=True)
+            self._review(request, self.user(by), "unapproved")
 
     def note(self, request: MergeRequest, by: str, body: str, *, system: bool = False) -> Note:
         now = self.now()

@@ -29,13 +29,11 @@ class Now:
 class GitLabWorld:
     """The contract's states, made in the double."""
 
-    def __init__(self, double: GitLabDouble, *, inherited: bool = False) -> None:
+    def __init__(self, double: GitLabDouble) -> None:
         self.double = double
         self.state = double.state
         self.waits: list[float] = []
-        self.forge = GitLabForge(
-            double.client(), REPOSITORY, clock=Now(), inherited=inherited, sleep=self.waits.append
-        )
+        self.forge = GitLabForge(double.client(), REPOSITORY, clock=Now(), sleep=self.waits.append)
 
     def person(self, name: str) -> str:
         return name
