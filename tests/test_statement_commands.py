@@ -207,6 +207,15 @@ def test_a_tool_is_run_and_its_bad_end_submitted_too(town: Town, capfd: pytest.C
     assert body["digest"] == digest_of_bytes(b"<x/>\n")
 
 
+def test_what_a_tool_says_on_standard_error_goes_along(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
+    """gitleaks tells only there how much it scanned; what it left running is not waited for."""
+    script = "printf '\\033[90m7:32PM\\033[0m 3 commits scanned.\\n' >&2; sleep 60 & exit 0"
+    assert status_of(["evidence", "run", "--source", "secrets", "--", "sh", "-c", script]) == 0
+    (body,) = town.bodies("evidence")
+    assert body["said"] == "7:32PM 3 commits scanned."
+    assert "3 commits scanned." in capfd.readouterr().err
+
+
 def test_a_report_of_an_earlier_run_is_not_submitted(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
     (town.clone.path / "out.xml").write_bytes(REPORT)
     assert status_of(["evidence", "run", "--source", "tests", "--report", "out.xml", "--", "true"]) == 0

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import re
 import subprocess
+import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from guard.cli.sending import Clone, form_option, made, open_clone, print_sent, send_claim, sending
 from guard.core.errors import Refused, UsageError
+
+LONGEST_LOG = 64 * 1024
+"""How many bytes of the end of a tool's standard error are looked at."""
 
 _REPORT = click.Path(dir_okay=False, path_type=Path)
 
@@ -27,10 +34,11 @@ def evidence() -> None:
 @click.option("--tool", required=True, help="The tool's name.")
 @click.option("--tool-version", required=True, help="The tool's version.")
 @click.option("--exit-code", type=click.IntRange(0, 255), default=0, show_default=True, help="How it ended.")
+@click.option("--log", type=_REPORT, help="What it wrote while it ran; the end of it goes along.")
 @click.option("--kind", default="", help="What kind of report it is, for readers.")
 @sending
 @form_option
-def add(report: Path | None, source: str, commit: str, form: str, **options: Any) -> None:
+def add(report: Path | None, source: str, commit: str, log: Path | None, form: str, **options: Any) -> None:
     """Submit a report that a tool has written; without REPORT, its exit code alone.
 
     \b
@@ -38,6 +46,7 @@ def add(report: Path | None, source: str, commit: str, form: str, **options: Any
     """
     fields = {name: options.pop(name) for name in ("tool", "tool_version", "exit_code", "kind")}
     data = _read(report) if report else None
+    fields["said"] = _said(_read(log)) if log else ""
     with open_clone(**options) as clone:
         subject = clone.commit(commit)
         claim = _claim(data, source=source, commit=subject, command=(), **fields)
@@ -57,7 +66,8 @@ def add(report: Path | None, source: str, commit: str, form: str, **options: Any
 def run(command: tuple[str, ...], source: str, commit: str, report: Path | None, **options: Any) -> int:
     """Run a tool on the checked-out commit and submit how it ended and what it reported, good or bad.
 
-    Its output passes through, and its exit status is this command's. Nothing is run while tracked files differ from
+    Its output passes through, the end of what it says on standard error is submitted too, and its exit status is this
+    command's. Nothing is run while tracked files differ from
     the commit, and a report that the command did not write itself is not submitted.
 
     \b
@@ -71,10 +81,10 @@ def run(command: tuple[str, ...], source: str, commit: str, report: Path | None,
         _claim(None, exit_code=0, **fields)
         sender = clone.sender()
         before = _stamp(report)
-        status = _status(command)
+        status, wrote = _run(command)
         written = report is not None and _stamp(report) not in {None, before}
         data = _read(report) if report and written else None
-        sent = send_claim(_claim(data, exit_code=status, **fields), sender, report=data)
+        sent = send_claim(_claim(data, exit_code=status, said=_said(wrote), **fields), sender, report=data)
     if report and not written:
         click.echo(f"{report} was not written by the command: only its exit status is submitted", err=True)
     print_sent(sent, f"submitted {source} for {subject[:10]} (exit status {status})", form="text", err=True)
@@ -108,15 +118,41 @@ def _checked_out(clone: Clone, name: str) -> str:
     return subject
 
 
-def _status(command: tuple[str, ...]) -> int:
-    """Run it with our own input and output; its exit status as a shell gives it."""
+def _run(command: tuple[str, ...]) -> tuple[int, bytes]:
+    """Run it with our own input and output; its exit status as a shell gives it, and the end of its standard error,
+    which passes through."""
     try:
-        done = subprocess.run(command, check=False)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{command[0]} cannot be run: {error}", fix="check the command", code="usage.command"
         ) from None
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    wrote = bytearray()
+    # A child that the command leaves behind may hold its standard error open, and is not waited for.
+    reading = threading.Thread(target=_pass_on, args=(process.stderr, wrote), daemon=True)
+    reading.start()
+    status = process.wait()
+    reading.join(timeout=2)
+    return (status if status >= 0 else 128 - status), bytes(wrote)
+
+
+def _pass_on(stream: IO[bytes], wrote: bytearray) -> None:
+    """Everything to our standard error as it comes, and its end into `wrote`."""
+    with stream:
+        while chunk := os.read(stream.fileno(), 65536):
+            with contextlib.suppress(OSError):
+                os.write(2, chunk)
+            wrote += chunk
+            del wrote[:-LONGEST_LOG]
+
+
+def _said(wrote: bytes) -> str:
+    """The end of it as one printable line, colours and the like taken out."""
+    from guard.core.claims import MAX_SAID
+
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", wrote[-LONGEST_LOG:].decode("utf-8", "replace"))
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    return " ".join(words)[-MAX_SAID:].strip()
 
 
 def _stamp(report: Path | None) -> tuple[int, int, int] | None:

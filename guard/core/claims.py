@@ -14,6 +14,7 @@ from guard.core.policy import BranchName, GateId
 
 MAX_TEXT = 500
 MAX_NOTE = 2000
+MAX_SAID = 2000
 MAX_WORDS = 1000
 """Words of a command; the whole statement is bounded besides."""
 
@@ -63,7 +64,8 @@ class IncidentClosed:
 @dataclass(frozen=True, slots=True)
 class EvidenceSubmitted:
     """The envelope of a tool's report: `exit_code` as a shell gives it (128 + n for signal n), `digest`
-    (`sha256:…`) that of the report or "" for an exit record alone, `kind` a free word for readers."""
+    (`sha256:…`) that of the report or "" for an exit record alone, `kind` a free word for readers; `said` is the end of
+    what the tool wrote to standard error, on one line: some tools tell only there how much they looked at."""
 
     source: str
     commit: Commit
@@ -73,6 +75,7 @@ class EvidenceSubmitted:
     exit_code: int
     command: tuple[str, ...]
     digest: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,7 @@ _APPROVAL: Mapping[str, Form] = {"target": branch_name, "commit": _commit}
 _EVIDENCE: Mapping[str, Form] = {
     "source": _name, "commit": _commit, "kind": _text(200), "tool": _name, "tool_version": _text(200),
     "exit_code": _exit_code, "command": _command, "digest": _digest,
+    "said": _text(MAX_SAID),
 }  # fmt: skip
 
 CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
@@ -220,6 +224,9 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
 }
 """Every type of statement."""
 
+ADDED: Mapping[str, Mapping[str, object]] = {"evidence": {"said": ""}}
+"""Fields that statements made before they were there lack, and what they then hold."""
+
 TYPE_OF: Mapping[type[Claim], str] = {made: name for name, (made, _) in CLAIMS.items()}
 
 
@@ -229,6 +236,7 @@ def claim_of(type_name: str, fields: Mapping[str, object]) -> Claim:
     if type_name not in CLAIMS:
         raise ValueError(f"type: expected one of {', '.join(CLAIMS)}")
     made, forms = CLAIMS[type_name]
+    fields = {**ADDED.get(type_name, {}), **fields}
     if missing := sorted(forms.keys() - fields.keys()):
         raise ValueError(f"{missing[0]}: it is missing")
     if unknown := sorted(fields.keys() - forms.keys()):

@@ -95,7 +95,7 @@ class Vulnerabilities(Submitted):
 
 
 class Secrets(Submitted):
-    """A gitleaks or detect-secrets report with nothing new or unverified."""
+    """A gitleaks or detect-secrets report with nothing that upstream's baseline does not hold as looked into."""
 
     kind: Literal["secrets"]
     baseline: Path | None = Field(

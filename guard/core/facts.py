@@ -115,7 +115,7 @@ class Submission:
     """A tool's report as it was received: the envelope, without the report's bytes.
 
     `received_at` is the server's time; `exit_code` is the tool's; `digest` (`sha256:…`) that of the report, or ""
-    when there is no report but an exit record alone.
+    when there is no report but an exit record alone; `said` is the end of what the tool wrote to standard error.
     """
 
     id: str
@@ -128,6 +128,7 @@ class Submission:
     submitter: str
     received_at: datetime
     command: tuple[str, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submi
             submitter=one.statement.by,
             received_at=one.at,
             command=claim.command,
+            said=claim.said,
         )
         for one in record
         if isinstance(claim := one.statement.claim, EvidenceSubmitted) and claim.source == source

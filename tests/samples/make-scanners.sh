@@ -38,3 +38,16 @@ done
 (cd npm-clean && say npm audit --json > "$here/npm-audit-failed.json")  # a registry without advisories
 # What differs from run to run.
 sed -i -e 's|registry.npmjs.org|registry.example|' -e '/"date"/,/\]/d' "$here/npm-audit-failed.json"
+
+# Secrets that are none: the key is the one of AWS's own documentation, put together here so that no scanner finds it.
+export GIT_AUTHOR_DATE=2026-04-24T12:00:00Z GIT_COMMITTER_DATE=2026-04-24T12:00:00Z
+repository() { git init -q "$1"; cd "$1"; }
+commit() { git add . && git -c user.email=a@example.com -c user.name=A commit -qm "$1"; }
+(repository risky && printf 'aws_access_key_id = "%s%s"\n' AKIA IMNOJVGFDXXXE4OA > config.py && commit risky)
+(repository clean && echo 'print(1)' > app.py && commit clean)
+(repository empty)
+for name in risky clean empty; do
+  (cd $name && say "$bin/gitleaks" git . -f json -r "$here/gitleaks-$name.json" 2> "$here/gitleaks-$name.log")
+  (cd $name && say "$bin/detect-secrets" scan > "$here/detect-secrets-$name.json")
+done
+sed -i 's/"generated_at": ".*"/"generated_at": "2026-04-24T12:00:00Z"/' "$here"/detect-secrets-*.json

@@ -13,6 +13,7 @@ from guard.adapters.evidence.junit import read_junit
 from guard.adapters.evidence.register import read_register
 from guard.adapters.evidence.sarif import read_sarif
 from guard.adapters.evidence.script import read_script
+from guard.adapters.evidence.secrets import read_secrets
 from guard.adapters.evidence.signoff import read_signoff
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.vulnerabilities import read_vulnerabilities
@@ -34,7 +35,7 @@ KINDS: dict[str, Reader | None] = {
     "inventory": read_inventory,
     "ci": read_ci,
     "vulnerabilities": read_vulnerabilities,
-    "secrets": None,
+    "secrets": read_secrets,
     "contract": None,
     "adrs": None,
     "register": read_register,
