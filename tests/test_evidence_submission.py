@@ -27,7 +27,6 @@ def test_every_kind_of_the_policy_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param({"kind": "contract", "source": "x"}, id="contract"),
         pytest.param({"kind": "probe", "probe": "http", "target": "https://x"}, id="probe"),
     ],
 )

@@ -127,14 +127,24 @@ class Script(Submitted):
 
 
 class Contract(Submitted):
-    """A contract report: clean, or its breaking changes are documented."""
+    """A report of spectral, redocly, asyncapi, oasdiff or openapi-diff: clean, or its breaking changes documented."""
 
     kind: Literal["contract"]
+    fail_at: Literal["error", "warning", "information", "hint"] = Field(
+        default="warning", description="the least level of a linter's complaint that blocks"
+    )
+    unclassified: Literal["counts", "does-not-count"] = Field(
+        default="counts", description="whether a change counts as breaking of which the tool cannot tell"
+    )
     breaking_label: Name | None = Field(
         default=None, description="the label that marks a breaking change as documented, such as `BREAKING:`"
     )
+    labelled_by: tuple[Name, ...] = Field(
+        default=(), description="the roles whose members may set the label; the forge tells who set it"
+    )
     migration_guide: Path | None = Field(
-        default=None, description="the file on upstream that tells users how to migrate"
+        default=None,
+        description="the file on upstream that tells users how to migrate; needed beside the label",
     )
 
 

@@ -73,6 +73,8 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
         role = leaf.get("role")
         if leaf.get("kind") in ("signoff", "adrs") and isinstance(role, str):
             yield (*path, "role"), role.strip()
+        if leaf.get("kind") == "contract":
+            yield from _names(leaf.get("labelled_by"), (*path, "labelled_by"))
 
 
 def _lineage_roles(lineage: Data, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

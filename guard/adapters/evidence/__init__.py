@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from guard.adapters.evidence.attestation import read_attestation
 from guard.adapters.evidence.ci import read_ci
+from guard.adapters.evidence.contract import read_contract
 from guard.adapters.evidence.document import read_document
 from guard.adapters.evidence.inventory import read_inventory
 from guard.adapters.evidence.junit import read_junit
@@ -36,7 +37,7 @@ KINDS: dict[str, Reader | None] = {
     "ci": read_ci,
     "vulnerabilities": read_vulnerabilities,
     "secrets": read_secrets,
-    "contract": None,
+    "contract": read_contract,
     "adrs": None,
     "register": read_register,
     "probe": None,

@@ -76,10 +76,10 @@ def _item(path: str, spec: Inventory, sources: EvidenceSources) -> Item:
     text = decode(bounded(data, shown(path), limit=MAX_DOCUMENT), shown(path))
     fields = fields_of(text)
     reviewed, undated = review_date(REVIEW_FIELDS, fields) if spec.max_age else (None, "")
-    return Item(path, digest_of(data), _is_stub(text), reviewed, undated)
+    return Item(path, digest_of(data), is_stub(text), reviewed, undated)
 
 
-def _is_stub(text: str) -> bool:
+def is_stub(text: str) -> bool:
     words = (word.strip("-*_`#>|:.,;()[]") for word in body_of(text).split())
     return sum(bool(word) and word.casefold() not in UNWRITTEN for word in words) < STUB_WORDS
 
