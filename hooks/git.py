@@ -10,28 +10,51 @@ PATIENCE = 120
 """Seconds that git may take to answer."""
 
 
+class Question:
+    """What git was asked and has not answered yet."""
+
+    __slots__ = ("_child", "_complained", "_said", "_what")
+
+    def __init__(self, *arguments: str) -> None:
+        """Raises Stop where git cannot be run."""
+        self._what = arguments[0]
+        try:
+            self._child, self._said, self._complained = _start(["git", "--no-replace-objects", *arguments])
+        except OSError as error:
+            raise self._stop(f"could not be run: {error}") from None
+
+    def answer(self, accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
+        """Exit status and output, without the last newline. Raises Stop for a status that is not in `accept`."""
+        try:
+            said, complained = _read_all(self._said, self._complained)
+        except TimeoutError as error:
+            os.kill(self._child, 9)
+            os.waitpid(self._child, 0)
+            raise self._stop(str(error)) from None
+        status = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        if status not in accept:
+            raise self._stop(complained.decode("utf-8", "replace").strip() or "no reason given")
+        return status, said.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def _stop(self, why: str) -> Stop:
+        return Stop("hooks.git", f"git {self._what}: {why}", "try again")
+
+
 def ask(*arguments: str, accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
     """Exit status and output, without the last newline. Raises Stop for a status that is not in `accept`."""
-    try:
-        status, said, complained = run(["git", "--no-replace-objects", *arguments])
-    except OSError as error:
-        raise Stop("hooks.git", f"git {arguments[0]} could not be run: {error}", "try again") from None
-    if status not in accept:
-        words = complained.decode("utf-8", "replace").strip()
-        raise Stop("hooks.git", f"git {arguments[0]}: {words or 'no reason given'}", "try again")
-    return status, said.decode("utf-8", "surrogateescape").removesuffix("\n")
+    return Question(*arguments).answer(accept)
 
 
-def run(words: list[str]) -> tuple[int, bytes, bytes]:
-    """Exit status, output and complaints of a program. Raises OSError, TimeoutError among them.
+def _start(words: list[str]) -> tuple[int, int, int]:
+    """A program's process number, and where its output and its complaints are to be read. Raises OSError.
 
-    What `subprocess.run` does, without its import, which takes longer than most of git's answers.
+    What `subprocess.Popen` does, without its import, which takes longer than most of git's answers.
     """
     said, say = os.pipe()
     complained, complain = os.pipe()
     try:
         actions = [(os.POSIX_SPAWN_DUP2, say, 1), (os.POSIX_SPAWN_DUP2, complain, 2)]
-        child = os.posix_spawnp(words[0], words, os.environ, file_actions=actions)
+        return os.posix_spawnp(words[0], words, os.environ, file_actions=actions), said, complained
     except OSError:
         os.close(said)
         os.close(complained)
@@ -39,16 +62,9 @@ def run(words: list[str]) -> tuple[int, bytes, bytes]:
     finally:
         os.close(say)
         os.close(complain)
-    try:
-        output, complaints = _read_all(said, complained)
-    except TimeoutError:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        raise
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, complaints
 
 
-def _read_all(*pipes: int) -> tuple[bytes, ...]:
+def _read_all(*pipes: int) -> list[bytes]:
     """What comes out of the pipes until all are closed at the other end. Raises TimeoutError."""
     import select
     from time import monotonic
@@ -72,4 +88,4 @@ def _read_all(*pipes: int) -> tuple[bytes, ...]:
     finally:
         for pipe in pipes:
             os.close(pipe)
-    return tuple(bytes(text) for text in texts.values())
+    return [bytes(text) for text in texts.values()]

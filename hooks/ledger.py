@@ -57,7 +57,7 @@ def _bodies(rows: Iterable[Row]) -> dict[str, dict[str, object]]:
 
 
 def _from_file(file: str, repository: str, names: list[str]) -> list[Row]:
-    import sqlite3
+    import _sqlite3 as sqlite3  # without the module around it, which imports a calendar
 
     query = "SELECT kind, body FROM entries WHERE repository = ? AND once IN (?, ?, ?)"
     try:

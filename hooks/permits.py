@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 
 from hooks.config import Branch, Config
-from hooks.values import TYPE_CHECKING
+from hooks.values import TYPE_CHECKING, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from guard.core.permit import Permit
+    from typing import Any
 
 
 class NoLeave(Exception):
@@ -32,20 +31,28 @@ def check_permit(
     old: str,
     new: str | None = None,
     tree: str | None = None,
-) -> Permit:
-    """The permit in `token`, if it covers this move of the branch now. Raises NoLeave."""
-    from datetime import UTC, datetime
+    longest: int | None = None,
+) -> dict[str, Any]:
+    """The claims of the permit in `token`, if it covers this move of the branch now. Raises NoLeave."""
+    import time
 
     # After the standard library, so that nothing there can be shadowed.
     sys.path.extend(folder for folder in config.packages if folder not in sys.path)
-    from guard.core.permit import PermitError, verify
+    from guard.core.permit_check import MAX_LIFE, NotGood, check_move, read_claims
 
-    now = datetime.now(UTC)
     try:
-        return verify(
-            token, keys, now=now, repository=branch.repository, ref=branch.ref, old=old, new=new, tree=tree
+        claims = read_claims(token, keys, loads=parse_json)
+        check_move(
+            claims,
+            now=time.time(),
+            repository=branch.repository,
+            ref=branch.ref,
+            old=old,
+            new=new,
+            tree=tree,
+            longest=longest or MAX_LIFE,
         )
-    except PermitError as error:
+    except NotGood as error:
         raise NoLeave(error.code, error.message, error.fix) from None
     except ImportError as error:
         raise NoLeave(
@@ -53,3 +60,4 @@ def check_permit(
             f"the permit cannot be checked here: {error}",
             'install release-guard again, then run "guard install"',
         ) from None
+    return claims

@@ -9,4 +9,6 @@ if [ -n "$guard_chained" ]; then
 fi
 [ -n "$guard_hits" ] || exit 0
 guard_python_works || exit 2
-printf '%s' "$guard_hits" 2>/dev/null | "$guard_python" -ISE "$guard_script" "$guard_hook" "$guard_home" "$@"
+exec "$guard_python" -ISE "$guard_script" "$guard_hook" "$guard_home" "$@" <<GUARD_END_OF_LINES
+$guard_hits
+GUARD_END_OF_LINES

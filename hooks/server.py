@@ -7,7 +7,7 @@ import os
 import sys
 
 from hooks.config import Branch, Config, read_config
-from hooks.git import ask
+from hooks.git import Question
 from hooks.ledger import check_standing
 from hooks.permits import NoLeave, check_permit
 from hooks.refs import Likeness, Update, is_own, likeness, parse_received
@@ -87,11 +87,14 @@ def _why_not(update: Update, like: Likeness, branch: Branch, wall: Wall) -> No |
     if not wall.tokens:
         way = f'Merge to {branch.upstream} first, then run "guard promote".'
         return No("refs.protected", f"{branch.name} takes no direct push. {way}", "")
-    status, _ = ask("merge-base", "--is-ancestor", update.old, update.new, accept=(0, 1))
-    if status:
+    forward = Question(
+        "merge-base", "--is-ancestor", update.old, update.new
+    )  # git looks while the permit is checked
+    no = _why_no_permit(update, branch, wall)
+    if forward.answer(accept=(0, 1))[0]:
         text = f"{branch.name} only moves forward: {update.new[:10]} does not contain {update.old[:10]}."
         return No("refs.non-fast-forward", text, "guard promote --prepare makes a merge that does")
-    return _why_no_permit(update, branch, wall)
+    return no
 
 
 def _why_no_permit(update: Update, branch: Branch, wall: Wall) -> No | None:
@@ -100,8 +103,8 @@ def _why_no_permit(update: Update, branch: Branch, wall: Wall) -> No | None:
     keys = _read_keys(f"{wall.folder}/jwks.json")
     for token in wall.tokens:
         try:
-            permit = check_permit(token, wall.config, branch, keys=keys, old=update.old, new=update.new)
-            check_standing(wall.folder, wall.config, branch.repository, permit=permit.id, update=update)
+            claims = check_permit(token, wall.config, branch, keys=keys, old=update.old, new=update.new)
+            check_standing(wall.folder, wall.config, branch.repository, permit=claims["jti"], update=update)
             return None
         except NoLeave as reason:
             reasons.append(reason)

@@ -10,19 +10,20 @@ from pathlib import Path
 from guard.core.errors import GuardError
 
 FRONTS: dict[str, tuple[str, ...]] = {
-    "pre-commit": ("front.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
-    "pre-merge-commit": ("front.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
-    "prepare-commit-msg": ("front.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
-    "pre-push": ("front.sh", "pre-push.sh", "back.sh", "pre-push-judged.sh"),
+    "pre-commit": ("first.sh", "clone.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
+    "pre-merge-commit": ("first.sh", "clone.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
+    "prepare-commit-msg": ("first.sh", "clone.sh", "pre-commit.sh", "back.sh", "pre-commit-judged.sh"),
+    "pre-push": ("first.sh", "clone.sh", "pre-push.sh", "back.sh", "pre-push-judged.sh"),
     "reference-transaction": (
-        "front.sh",
+        "first.sh",
+        "clone.sh",
         "reference-transaction.sh",
         "back.sh",
         "reference-transaction-judged.sh",
     ),
-    "post-checkout": ("front.sh", "back.sh", "post-checkout.sh"),
-    "pre-receive": ("front.sh", "pre-receive.sh", "back.sh", "pre-receive-judged.sh"),
-    "post-receive": ("front.sh", "post-receive.sh", "back.sh", "post-receive-judged.sh"),
+    "post-checkout": ("first.sh", "clone.sh", "back.sh", "post-checkout.sh"),
+    "pre-receive": ("first.sh", "pre-receive.sh", "back.sh", "pre-receive-judged.sh"),
+    "post-receive": ("first.sh", "post-receive.sh", "back.sh", "post-receive-judged.sh"),
 }
 """Which texts of the package `hooks` make up each hook file: what passes by itself leaves it in the second."""
 
