@@ -20,7 +20,8 @@ from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Known, Outcome, Unknown, Verdict
 from guard.core.policy import Lineage
 from guard.core.rules.lineage import judge_lineage
-from guard.render.lineage_json import lineage_report, lineage_schema
+from guard.render.lineage_json import lineage_report
+from guard.render.lineage_schema import lineage_schema
 from tests.lineage_world import World, lines
 
 A, B, C = (Commit(letter * 40) for letter in "abc")

@@ -82,10 +82,14 @@ def test_every_short_way_leads_where_the_long_one_does(tmp_path: Path) -> None:
         replay = Replay(git.scratch, git.objects, Changes(git.scratch), Forgetful())
         merges = replay.merges([replay._sides(pick) for pick in named])
         hoped = {pick: outcome.tree for pick, outcome in zip(named, merges, strict=True) if outcome.clean}
-        told = replay.picks(named, hoped=hoped)
-    for (pick, name), merged in zip(named.items(), merges, strict=True):
-        assert told[pick].clean == merged.clean, name
-        assert not merged.clean or told[pick].tree == merged.tree, name
+        tellings = [replay.picks(named, hoped=hoped)]
+        for tree in (*ours.values(), *theirs.values()):
+            again = Replay(git.scratch, git.objects, Changes(git.scratch), Forgetful())
+            tellings.append(again.picks(named, hoped=dict.fromkeys(named, tree)))
+    for told in tellings:
+        for (pick, name), merged in zip(named.items(), merges, strict=True):
+            assert told[pick].clean == merged.clean, name
+            assert not merged.clean or told[pick].tree == merged.tree, name
 
 
 A, B, C, D, E, F = (Commit(letter * 40) for letter in "abcdef")

@@ -80,28 +80,49 @@ class GitRepo:
         A short name that fits refs standing on different commits is refused (`ref.ambiguous`), because whoever can
         push a tag named `master` could otherwise choose the upstream.
         """
-        if not name or len(name) > _MAX_NAME or name.startswith("-") or not name.isprintable():
-            raise GitError(
-                f"{name[:80]!r} cannot name a commit",
-                code="ref.malformed",
-                fix="name a branch, a tag or a commit",
-            )
-        if not OBJECT_NAME.fullmatch(name):
-            self._refuse_ambiguous(_EXPRESSION.split(name)[0])
+        self._refuse_unclear([name])
         arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        done = self._run(*arguments, accept=(0, 1, 128))
-        found = done.decode("ascii", "replace").strip()
-        if not OBJECT_NAME.fullmatch(found):
-            return None
-        return Commit(found) if self._objects.kinds([found])[found][1] == "commit" else None
+        return self._commits(self._run(*arguments, accept=(0, 1, 128)))[0]
 
-    def _refuse_ambiguous(self, short: str) -> None:
-        if not short or short == "@":
+    def resolve_all(self, names: Sequence[str]) -> tuple[Commit | None, ...]:
+        """Like `resolve`, for several names by as many git processes as for one."""
+        self._refuse_unclear(names)
+        out = self._run("rev-parse", "--quiet", *(f"{name}^{{commit}}" for name in names), accept=(0, 1, 128))
+        found = self._commits(out)
+        if len(found) == len(names) and all(found):
+            return found
+        return tuple(self.resolve(name) for name in names)
+
+    def _commits(self, out: bytes) -> tuple[Commit | None, ...]:
+        """What each line names where that is a commit here; one None for no line at all."""
+        lines = out.decode("ascii", "replace").split() or [""]
+        kinds = self._objects.kinds(line for line in lines if OBJECT_NAME.fullmatch(line))
+        return tuple(Commit(line) if kinds.get(line, ("", ""))[1] == "commit" else None for line in lines)
+
+    def _refuse_unclear(self, names: Sequence[str]) -> None:
+        for name in names:
+            if not name or len(name) > _MAX_NAME or name.startswith("-") or not name.isprintable():
+                raise GitError(
+                    f"{name[:80]!r} cannot name a commit",
+                    code="ref.malformed",
+                    fix="name a branch, a tag or a commit",
+                )
+        shorts = (_EXPRESSION.split(name)[0] for name in names if not OBJECT_NAME.fullmatch(name))
+        self._refuse_ambiguous([short for short in shorts if short and short != "@"])
+
+    def _refuse_ambiguous(self, shorts: Sequence[str]) -> None:
+        if not shorts:
             return
-        candidates = [f"{rule}{short}" for rule in _REF_RULES if f"{rule}{short}".startswith("refs/")]
-        asked = ("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", "--", *candidates)
-        listed = (line.split("\0") for line in os.fsdecode(self._run(*asked)).splitlines())
-        found = {ref: peeled or name for ref, name, peeled in listed if ref in candidates}
+        candidates = {short: _full_names(short) for short in shorts}
+        asked = ("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", "--")
+        out = self._run(*asked, *dict.fromkeys(ref for refs in candidates.values() for ref in refs))
+        rows = (line.split("\0") for line in os.fsdecode(out).splitlines())
+        stands = {ref: peeled or name for ref, name, peeled in rows}
+        for short, refs in candidates.items():
+            self._demand_one(short, {ref: stands[ref] for ref in refs if ref in stands})
+
+    def _demand_one(self, short: str, found: dict[str, str]) -> None:
+        """`found` are the refs that a short name fits and what they stand on."""
         if short.startswith("refs/") and short in found:
             # A full name is looked up first (gitrevisions), so a tag called `refs/heads/release/x` takes nobody's
             # place; refusing here would let whoever can push a tag stop every promotion.
@@ -293,6 +314,11 @@ class GitRepo:
         """git in the judged repository, for refs and remote URLs alone."""
         door = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", f"--git-dir={self._place.git_dir}")
         return run((*door, *arguments), cwd=self._place.git_dir, accept=accept).stdout
+
+
+def _full_names(short: str) -> list[str]:
+    """The refs that a short name can mean."""
+    return [f"{rule}{short}" for rule in _REF_RULES if f"{rule}{short}".startswith("refs/")]
 
 
 def _demand_names(*names: str) -> None:

@@ -68,9 +68,10 @@ def _without_policy(
 
     try:
         with GitRepo(repo) as git:
+            names = (upstream, target, head)
             asked = [
-                git.resolve(name) or git.resolve(f"refs/remotes/origin/{name}")
-                for name in (upstream, target, head)
+                commit or git.resolve(f"refs/remotes/origin/{name}")
+                for name, commit in zip(names, git.resolve_all(names), strict=True)
             ]
             found = [commit for commit in asked if commit]
             if len(found) < len(asked) or git.read(found[1], "guard.toml") is not None:

@@ -14,7 +14,7 @@ from guard.core.policy_schema import policy_schema_text
 from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
 from guard.render.drift import drift_schema
-from guard.render.lineage_json import lineage_schema
+from guard.render.lineage_schema import lineage_schema
 
 
 def _json(schema: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from guard.core.drift import Drift
 from guard.core.rules.lineage import count
-from guard.render.lineage_json import OBJECT_NAME, CommitRow, commit_row
+from guard.render.lineage_json import commit_row
+from guard.render.lineage_schema import OBJECT_NAME, CommitRow
 from guard.render.safe import code, markdown, plain
 
 
@@ -37,7 +38,7 @@ def drift_report(found: Drift) -> dict[str, Any]:
         since=found.facts.target,
         since_what=found.since,
         looked_at=sum(count(found.facts, found.judged).values()),
-        commits=tuple(map(commit_row, found.debt)),
+        commits=tuple(CommitRow.model_validate(commit_row(one)) for one in found.debt),
     )
     return report.model_dump(mode="json")
 

@@ -91,8 +91,8 @@ def _begin(scratch: Scratch, objects: Objects, history: History, *, asked: Asked
 
 
 def _link_by_claims_and_place(work: Work) -> None:
-    """Merges and what messages claim: first by what came to upstream since the branches parted, while git finds out
-    which of the other named commits are on upstream; then, where that proves nothing, by those too."""
+    """Merges and what messages claim: first by what came to upstream since the branches parted; then, where that
+    proves nothing, by the other named commits that are on upstream, which takes a walk through older history."""
     with Aside(partial(_look_aside, work)) as placing:
         guesses = _guesses(work, work.history.new)
         merges = _merge_picks(work)
@@ -103,15 +103,17 @@ def _link_by_claims_and_place(work: Work) -> None:
         _link_by_claims(work, guesses)
         settle = placing.result()
     settle()
+    work.claimed.place(work.unproved)()
     _link_by_claims(work, _guesses(work, work.unproved))
 
 
 def _look_aside(work: Work) -> Callable[[], None]:
-    """What git finds out meanwhile: the places of what is named, and, where some commit names nothing on upstream's
-    side, what every commit there changes."""
-    settle = work.claimed.place()
+    """What git finds out meanwhile about the commits that name nothing on upstream's side: the places of what they
+    name else, and what every commit there changes."""
     single = [commit for commit in work.history.new if len(work.book[commit].parents) < 2]
-    if any(not work.claimed.trailers(commit) for commit in single):
+    silent = [commit for commit in single if not work.claimed.trailers(commit)]
+    settle = work.claimed.place(silent)
+    if silent:
         theirs = [commit for commit in work.history.upstream_side if len(work.book[commit].parents) < 2]
         work.changes.load(work.book.change(commit) for commit in (*single, *theirs))
     return settle
@@ -283,7 +285,9 @@ def _facts(work: Work, commit: Commit, upstream_name: str) -> CommitFacts:
     known = work.book[commit]
     if commit not in work.new_commits:
         return CommitFacts(commit, work.book.claims(commit).subject, known.parents, on_upstream=True)
-    unknown, unknown_fix = work.claimed.unknown(commit)
+    proved = work.is_proved(commit)
+    # Of a commit that is proved, what its message leads to elsewhere was not looked at.
+    unknown, unknown_fix = ("", "") if proved else work.claimed.unknown(commit)
     return CommitFacts(
         commit=commit,
         subject=work.book.claims(commit).subject,
@@ -291,7 +295,7 @@ def _facts(work: Work, commit: Commit, upstream_name: str) -> CommitFacts:
         on_upstream=False,
         remerge=work.merges[commit][0] if commit in work.merges else None,
         links=tuple(_detailed(work, commit, link) for link in work.links[commit]),
-        notes=tuple(work.claimed.notes(commit, upstream_name)),
+        notes=() if proved else tuple(work.claimed.notes(commit, upstream_name)),
         unknown=unknown,
         is_empty=work.book.base(commit) == known.tree,
         detail=work.details.get((commit, None), ""),

@@ -96,6 +96,10 @@ class Book:
                 self._claims[name] = read_claims(parse_commit(name, content).message, self._trailers)
         return self._claims[name]
 
+    def has_claims(self, name: Commit) -> bool:
+        """Whether the commit's message was read closely already."""
+        return name in self._claims
+
     def may_have(self, name: Commit, ids: frozenset[bytes]) -> bool:
         """Whether the commit's message may hold one of these trailer values."""
         known = self[name]

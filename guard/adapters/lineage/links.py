@@ -43,7 +43,7 @@ class Claimed:
         self._book = book
         self._named: dict[str, Named] = {}
         self._upstream_side = frozenset(history.upstream_side)
-        self._placed: set[Commit] | None = None
+        self._placed: set[Commit] = set()
         self._not_upstream: set[Commit] = set()
         self._unreadable: set[Commit] = set()
         self._by_change_id: dict[str, list[Commit]] = {}
@@ -90,16 +90,11 @@ class Claimed:
         return self._named.get(name, Named(None, "missing"))
 
     def on_upstream(self, commit: Commit) -> bool:
-        """Whether a commit that a message names is on upstream, for certain. Before `place` was called that is said
-        only of commits that came to upstream since the branches parted."""
+        """Whether a commit that a message names is on upstream, for certain. Of commits that did not come to upstream
+        since the branches parted it is said only once `place` was asked about a message that leads to them."""
         if commit in self._upstream_side:
             return True
-        return (
-            self._placed is not None
-            and commit not in self._history.parents
-            and commit in self._placed
-            and commit not in self._not_upstream
-        )
+        return commit in self._placed and commit not in self._not_upstream
 
     @property
     def unsettled(self) -> dict[str, tuple[str, str]] | None:
@@ -199,21 +194,36 @@ class Claimed:
                 )
         return "", ""
 
-    def place(self) -> Callable[[], None]:
-        """Find out which of the named commits outside both sides are on upstream: all by one walk, one by one where
-        the history has holes. It counts from when the result is called. Raises GitError."""
-        named = {named.commit for named in self._named.values() if named.commit}
-        asked = sorted(commit for commit in named if commit not in self._history.parents)
+    def place(self, commits: Iterable[Commit]) -> Callable[[], None]:
+        """Find out which commits that these messages lead to are on upstream: all by one walk, one by one where the
+        history has holes. It counts from when the result is called. Raises GitError."""
+        reached = {one for one in self._led_to(commits) if one not in self._history.parents}
+        asked = sorted(reached - self._placed)
         unreadable: set[Commit] = set()
         try:
-            not_upstream = self._outside(asked) if asked else set()
+            outside = self._outside(asked) if asked else set()
         except GitError:
-            not_upstream, unreadable = self._outside_singly(asked)
+            outside, unreadable = self._outside_singly(asked)
 
         def settle() -> None:
-            self._placed, self._not_upstream, self._unreadable = named, not_upstream, unreadable
+            self._placed.update(asked)
+            self._not_upstream |= outside
+            self._unreadable |= unreadable
 
         return settle
+
+    def _led_to(self, commits: Iterable[Commit]) -> set[Commit]:
+        """Every commit that these messages name, or that what they name does, and so on."""
+        seen: set[Commit] = set()
+        waiting = list(commits)
+        while waiting:
+            for name in self._book.claims(waiting.pop()).names:
+                commit = self.named(name).commit
+                if commit is not None and commit not in seen:
+                    seen.add(commit)
+                    # What the following stopped at was not read.
+                    waiting.extend([commit] if self._book.has_claims(commit) else [])
+        return seen
 
     def _outside(self, commits: Iterable[Commit]) -> set[Commit]:
         lines = "".join(f"{commit}\n" for commit in (*commits, f"^{self._history.upstream}"))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 
-ENGINE = "1"
+ENGINE = "2"
 """Raise it whenever the same objects are judged otherwise: what an older engine found is not looked at then."""
 
 Names = Mapping[str, tuple[str, str]]

@@ -4,8 +4,9 @@ A pick is a three-way merge with the origin's parent as the base. git 2.39 takes
 written as three synthetic commits (base, and ours and theirs on top of it), which live in the scratch repository.
 They have no history, so no merge walks any.
 
-Renames cost most and matter seldom, so git looks for them only where they could matter (`_Answer.is_final`). The
-outcome is always the one that a merge with renames gives.
+Renames cost most and matter seldom, so git looks for them only where they could matter (`_Answer.gone`), and where
+they cannot, it merges nothing but the files that both sides changed (`guard.adapters.lineage.narrow`). The outcome is
+always the one that a merge with renames gives.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from guard.adapters.git_process import Scratch
 from guard.adapters.lineage.aside import Aside
 from guard.adapters.lineage.changes import Changes, additions, has_deletions
 from guard.adapters.lineage.memory import Memory
+from guard.adapters.lineage.narrow import Entry, Versions, file_name, narrow, small_tree
 from guard.core.errors import GitError
 
 _MERGE_TREE = ("merge-tree", "--write-tree", "--stdin", "--no-messages", "--allow-unrelated-histories")
@@ -42,7 +44,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: the tree, and whether it merged without conflict (else the tree holds conflict markers)."""
+    """What came of it: the tree, and whether it merged without conflict (else the tree says nothing)."""
 
     tree: str
     clean: bool
@@ -60,6 +62,7 @@ class _Answer:
 
     outcome: Outcome
     gone: bool
+    conflicted: frozenset[bytes]
 
 
 class Replay:
@@ -94,7 +97,7 @@ class Replay:
     def trees(self, wanted: Iterable[Pick]) -> dict[Pick, str]:
         """The trees of clean picks, which stand in the scratch repository then. Raises GitError."""
         asked = {pick: outcome.tree for pick, outcome in self.picks(wanted).items()}
-        unmade = [pick for pick in asked if pick in self._recalled]
+        unmade = [pick for pick in asked if pick in self._recalled and self._picks[pick].clean]
         self._merge_trees([self._sides(pick) for pick in unmade])
         self._recalled -= set(unmade)
         return asked
@@ -137,15 +140,13 @@ class Replay:
         return {pick: _outcome(found[_key(pick)]) for pick in picks if _key(pick) in found}
 
     def _settle(self, picks: Sequence[Pick], hoped: Mapping[Pick, str]) -> None:
-        """Three ways, cheapest first: comparing what both change, merging without renames, merging with them."""
+        """Three ways, cheapest first: merging what both sides changed, without renames, and with them."""
         results = ((pick.ours, hoped[pick]) for pick in picks if pick in hoped)
         self._changes.load([*((pick.base, pick.theirs) for pick in picks), *results])
         unmoved = self._unmoved(picks)
-        for pick in unmoved:
-            tree = hoped.get(pick)
-            if tree and self._changes[pick.ours, tree] == self._changes[pick.base, pick.theirs]:
-                # Every path that the origin changes is as it was before the origin, and changed in the same way.
-                self._picks[pick] = Outcome(tree, clean=True)
+        self._picks |= self._narrowly(
+            {pick: hoped[pick] for pick in picks if pick in unmoved and pick in hoped}
+        )
         hard = [pick for pick in picks if pick not in self._picks]
         answers = self._merge_trees([self._sides(pick) for pick in hard], _NO_RENAMES)
         for pick, answer in zip(hard, answers, strict=True):
@@ -154,6 +155,42 @@ class Replay:
         last = [pick for pick in hard if pick not in self._picks]
         for pick, answer in zip(last, self._merge_trees([self._sides(pick) for pick in last]), strict=True):
             self._picks[pick] = answer.outcome
+
+    def _narrowly(self, hoped: Mapping[Pick, str]) -> dict[Pick, Outcome]:
+        """The outcome of the picks that conflict or give the hoped tree; of others the tree has to be made."""
+        told = {
+            pick: found
+            for pick, tree in hoped.items()
+            if (found := narrow(self._changes[pick.base, pick.theirs], self._changes[pick.ours, tree]))
+        }
+        merged = self._merge_files(tuple({one: None for found in told.values() for one, _ in found.open}))
+        outcomes = {}
+        for pick, found in told.items():
+            if any(merged[one] is None for one, _ in found.open):
+                outcomes[pick] = Outcome("", clean=False)
+            elif found.same and all(merged[one] == committed for one, committed in found.open):
+                outcomes[pick] = Outcome(hoped[pick], clean=True)
+        return outcomes
+
+    def _merge_files(self, files: Sequence[Versions]) -> dict[Versions, Entry | None]:
+        """What each file comes to when both its sides are merged; None where they conflict."""
+        half = len(files) // 2 if len(files) >= _SHARED else len(files)
+        parts = [part for part in (files[:half], files[half:]) if part]
+        answers = self._merge_trees(
+            [self._small_sides(part) for part in parts], _NO_RENAMES, shared=len(parts)
+        )
+        merged: dict[Versions, Entry | None] = {}
+        for part, answer in zip(parts, answers, strict=True):
+            rows = {row.path: row for row in self._objects.tree(answer.outcome.tree)}
+            for number, one in enumerate(part):
+                row = rows[file_name(number)] if file_name(number) not in answer.conflicted else None
+                merged[one] = (row.mode, row.name.encode()) if row else None
+        return merged
+
+    def _small_sides(self, files: Sequence[Versions]) -> tuple[str, str]:
+        """Two commits of small trees, on a common one, that hold the two sides of each file under its number."""
+        sides = ([one.base for one in files], [one.ours for one in files], [one.theirs for one in files])
+        return self._sides(Pick(*(self._scratch.add("tree", small_tree(dict(enumerate(s)))) for s in sides)))
 
     def _unmoved(self, picks: Sequence[Pick]) -> frozenset[Pick]:
         """The picks whose origin deletes nothing, and adds only into folders that ours has: no rename, on either
@@ -186,9 +223,11 @@ class Replay:
         base = self.commit(pick.base)
         return self.commit(pick.ours, base), self.commit(pick.theirs, base)
 
-    def _merge_trees(self, pairs: Sequence[tuple[str, str]], options: tuple[str, ...] = ()) -> list[_Answer]:
-        """Merge each pair of commits, many of them in two processes side by side."""
-        if len(pairs) < _SHARED:
+    def _merge_trees(
+        self, pairs: Sequence[tuple[str, str]], options: tuple[str, ...] = (), *, shared: int = _SHARED
+    ) -> list[_Answer]:
+        """Merge each pair of commits, from `shared` of them on in two processes side by side."""
+        if len(pairs) < max(shared, 2):
             return self._ask(pairs, options)
         # Neighbours touch the same files, which git keeps unpacked for a while: each half stays together.
         half = len(pairs) // 2
@@ -253,4 +292,5 @@ def _parse(out: bytes) -> Iterator[_Answer]:
             stages.setdefault(path, set()).add(version[-1:])
         gone = any(b"2" not in found for found in stages.values())
         clean = status == b"1"
-        yield _Answer(Outcome(tree.decode("ascii", "replace"), clean), gone or (not clean and not stages))
+        outcome = Outcome(tree.decode("ascii", "replace"), clean)
+        yield _Answer(outcome, gone or (not clean and not stages), frozenset(stages))
