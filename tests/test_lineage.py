@@ -71,6 +71,25 @@ def world(tmp_path: Path) -> World:
         pytest.param(f"x\n\n(cherry picked from commit {A}{A})", [], id="too-long"),
         pytest.param("x\n\n(cherry picked from commit --all)", [], id="an-option"),
         pytest.param("", [], id="no-message"),
+        pytest.param(f"x\n\n```\n(cherry picked from commit {A})\n```\n", [], id="in-a-code-block"),
+        pytest.param(
+            f"x\n\n(cherry picked from commit {A})\n---\nnotes of a review\n", [], id="above-a-cut-line"
+        ),
+        pytest.param(f"x\n\n\t(cherry picked from commit {A})\n", [], id="indented-by-a-tab"),
+        pytest.param(f"x\n\n- (cherry picked from commit {A})\n", [], id="in-a-list"),
+        pytest.param(f'x\n\n"(cherry picked from commit {A})"\n', [], id="in-quotes"),
+        pytest.param(f"x\n\n(cherry picked from commit {A}).\n", [], id="a-sentence"),
+        pytest.param(f"x\n\n(cherry picked from commit {A})\0\n", [], id="a-nul-behind-it"),
+        pytest.param(f"x\n\n(cherry picked from commit {A} and {B})\n", [], id="two-in-one"),
+        pytest.param(
+            f"x\n\n(cherry picked from commit \N{CYRILLIC SMALL LETTER A}{A[1:]})\n", [], id="looks-alike"
+        ),
+        pytest.param(
+            f"x\n\n(cherry picked from commit {A})\n\nFix: a line that is a trailer\n",
+            [A],
+            id="more-trailers-below",
+        ),
+        pytest.param(f"x\n\nwhy\n\n(cherry picked from commit {A})\n\nwhy not\n", [], id="a-paragraph-below"),
     ],
 )
 def test_trailers(message: str, picked: list[str]) -> None:

@@ -86,6 +86,21 @@ def octopus_that_hides_an_edit(w: World) -> None:
     w.amend({"app.txt": lines((3, "hidden"))})
 
 
+@stories.tell("equivalent/trailer", "equivalent/trailer", "equivalent/trailer", "missing")
+def octopus_that_changes_a_mode(w: World) -> None:
+    _octopus(w)
+    w.repo.git("update-index", "--chmod=+x", "app.txt")
+    w.repo.git("commit", "-q", "--amend", "--no-edit")
+    w.repo.git("reset", "-q", "--hard")
+
+
+@stories.tell("equivalent/trailer", "equivalent/trailer", "missing")
+def merge_that_leaves_a_file_out(w: World) -> None:
+    topic_branches_merged(w)
+    (w.repo.path / "lib.txt").unlink()
+    w.amend()
+
+
 @stories.tell("equivalent/trailer")
 def pick_of_a_merge(w: World) -> None:
     w.on("master").git("switch", "-q", "-c", "topic")

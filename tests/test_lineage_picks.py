@@ -186,6 +186,70 @@ def names_itself(w: World) -> None:
     w.amend(message=f"fix\n\n(cherry picked from commit {w.repo.rev('HEAD')})\n")
 
 
+@stories.tell("equivalent/trailer", "equivalent/trailer")
+def picked_twice(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.pick(fix)
+    w.on("release").git("cherry-pick", "-x", "--allow-empty", "--keep-redundant-commits", fix)
+
+
+@stories.tell("missing", "equivalent/trailer")
+def pick_that_became_empty(w: World) -> None:
+    w.release("fix, and more", {"app.txt": lines((5, "fixed"), (30, "more"))})
+    fix = w.master("fix", FIX)
+    w.on("release").git("cherry-pick", "-x", "--keep-redundant-commits", fix)
+    assert w.repo.git("rev-parse", "release^{tree}") == w.repo.git("rev-parse", "release~1^{tree}")
+
+
+@stories.tell("equivalent/trailer")
+def on_upstream_twice_and_picked_from_the_branch_it_came_by(w: World) -> None:
+    w.on("master").git("switch", "-q", "-c", "topic")
+    fix = w.repo.commit("fix", FIX)
+    w.master("between", {"lib.txt": lines((9, "between"))})
+    w.repo.git("cherry-pick", fix)
+    w.repo.git("merge", "-q", "--no-ff", "-m", "merge", "topic")
+    w.pick(fix)
+
+
+@stories.tell("missing")
+def trailer_of_a_commit_that_upstream_dropped_by_force(w: World) -> None:
+    """What was on upstream once and is still here, on no branch, is no proof."""
+    fix = w.master("fix", FIX)
+    w.repo.git("reset", "-q", "--hard", w.base)
+    w.pick(fix)
+
+
+@stories.tell("missing")
+def trailer_of_a_commit_on_a_fork(w: World) -> None:
+    w.on("master").git("switch", "-q", "--orphan", "fork")
+    w.repo.git("reset", "-q", "--hard", w.base)
+    fix = w.repo.commit("fix", FIX)
+    w.repo.git("update-ref", "refs/pull/1/head", fix)
+    w.pick(fix)
+
+
+@stories.tell("altered/trailer")
+def two_trailers_of_which_neither_is_the_whole(w: World) -> None:
+    one = w.master("one", FIX)
+    two = w.master("two", {"lib.txt": lines((9, "two"))})
+    both = {**FIX, "lib.txt": lines((9, "two"), (30, "slipped in"))}
+    w.release(f"both\n\n(cherry picked from commit {one})\n(cherry picked from commit {two})\n", both)
+
+
+@stories.tell("equivalent/trailer")
+def picked_onto_content_that_both_sides_changed(w: World) -> None:
+    """The file is another one here and there, and git merges it."""
+    w.base = w.release("own", {"app.txt": lines((30, "own"))})
+    w.master("theirs", {"app.txt": lines((18, "theirs"))})
+    w.pick(w.master("fix", {"app.txt": lines((18, "theirs"), (5, "fixed"))}))
+
+
+@stories.tell("altered/trailer")
+def merged_content_with_a_line_slipped_in(w: World) -> None:
+    picked_onto_content_that_both_sides_changed(w)
+    w.amend({"app.txt": lines((30, "own"), (5, "fixed"), (12, "slipped in"))})
+
+
 @pytest.mark.parametrize("format", SHAPES)
 @pytest.mark.parametrize("story", stories.told)
 def test_verdicts(tmp_path: Path, story: Story, format: str) -> None:

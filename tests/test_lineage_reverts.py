@@ -195,6 +195,13 @@ def landed_again_on_master_without_a_word(w: World) -> None:
     w.pick(fix)
 
 
+@stories.tell("equivalent/trailer", "missing", "missing")
+def revert_of_a_revert_with_a_hand_in_it(w: World) -> None:
+    picked = w.pick(w.master("fix", FIX))
+    w.revert("release", w.revert("release", picked))
+    w.amend({"lib.txt": lines((9, "slipped in"))})
+
+
 @pytest.mark.parametrize("format", SHAPES)
 @pytest.mark.parametrize("story", stories.told)
 def test_verdicts(tmp_path: Path, story: Story, format: str) -> None:

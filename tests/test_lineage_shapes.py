@@ -142,6 +142,73 @@ def missing_newline_at_the_end(w: World) -> None:
     w.release(f"new\n\n(cherry picked from commit {fix})\n", {"new.txt": "new"})
 
 
+@stories.tell("altered/trailer")
+def slipped_in_submodule_bump(w: World) -> None:
+    w.base = _gitlink(w, "release", "1", "sub")
+    w.on("master").git("merge", "-q", "--ff-only", "release")
+    w.repo.git("reset", "-q", "--hard")
+    w.pick(w.master("fix", FIX))
+    _gitlink(w, "release", "2", "bump")
+    w.repo.git("reset", "-q", "--soft", "HEAD~1")
+    w.repo.git("commit", "-q", "--amend", "--no-edit")
+
+
+@stories.tell("altered/trailer")
+def slipped_in_white_space(w: World) -> None:
+    w.pick(w.master("fix", FIX))
+    w.amend({"lib.txt": lines((9, "line 9 "))})
+
+
+@stories.tell("altered/trailer")
+def slipped_in_behind_a_nul(w: World) -> None:
+    w.base = w.master("data", {"data": b"a\0b\nc\n"})
+    w.on("release").git("merge", "-q", "--ff-only", "master")
+    w.pick(w.master("fix", {"data": b"A\0b\nc\n"}))
+    w.amend({"data": b"A\0b\nC\n"})
+
+
+@stories.tell("altered/trailer")
+def attributes_slipped_in_that_hide_a_change(w: World) -> None:
+    w.pick(w.master("fix", FIX))
+    w.amend({".gitattributes": "*.txt binary -diff merge=ours\n", "lib.txt": lines((9, "hidden"))})
+
+
+@stories.tell("equivalent/trailer", "altered/trailer")
+def attributes_that_upstream_brought(w: World) -> None:
+    w.pick(w.master("attributes", {".gitattributes": "*.txt binary -diff merge=ours -text\n"}))
+    w.master("far", {"app.txt": lines((35, "far"))})
+    w.pick(w.master("fix", {"app.txt": lines((35, "far"), (5, "fixed"))}))
+    # git itself calls a pick of a binary file a conflict and leaves ours; by hand it is taken as it is upstream
+    w.amend({"app.txt": lines((5, "fixed"), (20, "slipped in"))})
+
+
+@stories.tell("altered/trailer")
+def folder_in_a_files_place(w: World) -> None:
+    fix = w.master("fix", FIX)
+    w.on("release")
+    (w.repo.path / "lib.txt").unlink()
+    (w.repo.path / "lib.txt").mkdir()
+    w.repo.commit(f"fix\n\n(cherry picked from commit {fix})\n", {**FIX, "lib.txt/file": "x\n"})
+
+
+@stories.tell("adapted/trailer")
+def file_where_upstream_has_a_folder(w: World) -> None:
+    fix = w.master("fix", {"place/file": "x\n"})
+    w.base = w.release("own", {"place": "own\n"})
+    w.release(f"fix\n\n(cherry picked from commit {fix})\n", {"place-file": "x\n"})
+
+
+@stories.tell("equivalent/trailer", "altered/trailer")
+def a_large_file(w: World) -> None:
+    size = 200_000
+    w.base = w.master("large", {"large": lines(count=size)})
+    w.on("release").git("merge", "-q", "--ff-only", "master")
+    w.master("far", {"large": lines((9, "far"), count=size)})
+    w.pick(w.master("fix", {"large": lines((9, "far"), (100_000, "fixed"), count=size)}))
+    w.pick(w.master("fix", {"large": lines((9, "far"), (100_000, "fixed"), (150_000, "more"), count=size)}))
+    w.amend({"large": lines((100_000, "fixed"), (150_000, "more"), (199_999, "slipped in"), count=size)})
+
+
 @pytest.mark.parametrize("format", SHAPES)
 @pytest.mark.parametrize("story", stories.told)
 def test_verdicts(tmp_path: Path, story: Story, format: str) -> None:
