@@ -64,6 +64,10 @@ class Git(Protocol):
         """Like `list`, with the object name of each file: two paths with the same name hold the same bytes."""
         ...
 
+    def blob(self, commit: Commit, path: str) -> str | None:
+        """The object name of the regular file at `path`; None where there is no regular file."""
+        ...
+
     def contents(self, names: Sequence[str], *, limit: int) -> tuple[bytes, ...]:
         """The bytes behind these object names, in their order, asked together. Raises GitError for one that is
         missing, no file, or has more than `limit` bytes."""

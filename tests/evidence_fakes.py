@@ -101,6 +101,9 @@ class HeldTree:
     def blobs(self, commit: Commit, folder: str) -> Mapping[str, str]:
         return {path: hashlib.sha1(self.files[path]).hexdigest() for path in self.list(commit, folder)}
 
+    def blob(self, commit: Commit, path: str) -> str | None:
+        return hashlib.sha1(self.files[path]).hexdigest() if path in self.files else None
+
     def contents(self, names: Sequence[str], *, limit: int) -> tuple[bytes, ...]:
         held = {hashlib.sha1(data).hexdigest(): data for data in self.files.values()}
         if any(len(held[name]) > limit for name in names):

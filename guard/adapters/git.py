@@ -192,10 +192,13 @@ class GitRepo:
 
     def read(self, commit: Commit, path: str) -> bytes | None:
         """The bytes of the regular file at `path`; None for a folder, symlink, submodule or nothing at all."""
+        name = self.blob(commit, path)
+        return None if name is None else self._objects.get(name, "blob")
+
+    def blob(self, commit: Commit, path: str) -> str | None:
+        """The object name of the regular file at `path`; None for whatever else is there, or nothing at all."""
         entry = self._entry(commit, path)
-        if entry is None or entry.mode not in REGULAR_MODES:
-            return None
-        return self._objects.get(entry.name, "blob")
+        return entry.name if entry is not None and entry.mode in REGULAR_MODES else None
 
     def list(self, commit: Commit, folder: str) -> tuple[str, ...]:
         """The paths of all regular files below `folder` ("" for the whole tree), sorted by their bytes."""

@@ -160,6 +160,10 @@ class Document(Spec):
     reviewed_field: Name | None = Field(
         default=None, description="the field that states the day of the last review, as YYYY-MM-DD"
     )
+    role: Name | None = Field(
+        default=None,
+        description="the role of whose holders one must have signed this very text, by a sign-off or a commit",
+    )
     max_age: Age = None
 
 
@@ -169,10 +173,15 @@ class Adrs(Spec):
     kind: Literal["adrs"]
     path: Path = Field(description="the folder of the records on upstream")
     role: Name | None = Field(
-        default=None, description="the role that must have signed off every active record"
+        default=None,
+        description="the role of whose holders one must have signed every active record, by a sign-off or a commit",
     )
     accepted: tuple[Name, ...] = Field(
         default=("accepted",), description="the statuses of an active record that count as finished"
+    )
+    retired: tuple[Name, ...] = Field(
+        default=("rejected", "deprecated"),
+        description="the statuses of a record that is not in force; a superseded one names what took its place",
     )
 
 

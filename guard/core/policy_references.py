@@ -71,7 +71,7 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
         yield from _lineage_roles(_table(branch, "lineage"), ("branches", name, "lineage"))
     for path, leaf in _leaves(data):
         role = leaf.get("role")
-        if leaf.get("kind") in ("signoff", "adrs") and isinstance(role, str):
+        if leaf.get("kind") in ("signoff", "adrs", "document") and isinstance(role, str):
             yield (*path, "role"), role.strip()
         if leaf.get("kind") == "contract":
             yield from _names(leaf.get("labelled_by"), (*path, "labelled_by"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from guard.adapters.evidence.adrs import read_adrs
 from guard.adapters.evidence.attestation import read_attestation
 from guard.adapters.evidence.ci import read_ci
 from guard.adapters.evidence.contract import read_contract
@@ -38,7 +39,7 @@ KINDS: dict[str, Reader | None] = {
     "vulnerabilities": read_vulnerabilities,
     "secrets": read_secrets,
     "contract": read_contract,
-    "adrs": None,
+    "adrs": read_adrs,
     "register": read_register,
     "probe": None,
     "attestation": read_attestation,

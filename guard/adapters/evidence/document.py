@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime
 
 from guard.adapters.evidence.headings import body_of, fields_of, name_of
+from guard.adapters.evidence.proof import Proof, prove
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, bounded, decode, digest_of, shown
 from guard.core.evidence import Absent, Document, Observation, Reading
-from guard.core.model import Finding, Known, Outcome
+from guard.core.model import Finding, Known, Outcome, Unknown
 
 REVIEW_FIELDS = ("reviewed", "reviewed on", "last reviewed", "review date")
 """Where a review date is looked for when the policy gives an age but names no field."""
@@ -24,9 +25,9 @@ Fields = dict[str, tuple[str, ...]]
 def read_document(gate_id: str, spec: Document, sources: EvidenceSources) -> Reading:
     """Passes when the file is on upstream, says something, and its own fields say what the policy wants.
 
-    It proves that the words were landed on upstream, never who reviewed them: that takes a sign-off.
+    The words prove that they were landed on upstream, never who reviewed them: with a `role`, one of its holders
+    must have signed this very text, by a sign-off or by the signature of the commit that last touched it.
     """
-    del gate_id
     at = f"upstream ({sources.upstream[:10]})"
     data = sources.git.read(sources.upstream, spec.path)
     if data is None:
@@ -37,15 +38,39 @@ def read_document(gate_id: str, spec: Document, sources: EvidenceSources) -> Rea
     fields = fields_of(text)
     status, bad_status = _status(spec, fields)
     reviewed, bad_review = _review_date(spec, fields)
+    proof = _proof(gate_id, spec, sources)
+    if isinstance(proof, Unknown):
+        return proof
     said = [status] if status else []
     said += [f"reviewed {reviewed:%Y-%m-%d}"] if reviewed else []
+    said += [f"{proof.how} by {shown(proof.by, limit=80)}"] if isinstance(proof, Proof) else []
     observation = Observation(
         summary=", ".join(said) or f"{spec.path} is there",
-        problems=(*_empty(spec, text), *bad_status, *bad_review),
+        problems=(*_empty(spec, text), *bad_status, *bad_review, *_unsigned(proof)),
         dated=reviewed,
         digest=digest_of(data),
     )
     return Known(observation, f"{spec.path} at {sources.upstream}", sources.now)
+
+
+def _proof(gate_id: str, spec: Document, sources: EvidenceSources) -> Proof | Finding | Unknown | None:
+    """Who stands behind the text, or that nobody does; None where the policy does not ask."""
+    if spec.role is None:
+        return None
+    name = sources.git.blob(sources.upstream, spec.path) or ""
+    proved = prove({spec.path: name}, {spec.path: (gate_id,)}, spec.role, sources)
+    if isinstance(proved, Unknown):
+        return proved
+    if spec.path in proved.proofs:
+        return proved.proofs[spec.path]
+    note = f" ({proved.note})" if proved.note else ""
+    message = f"no {spec.role} owner has signed {spec.path} as it stands{note}"
+    fix = f"guard signoff {gate_id} --commit {sources.upstream}"
+    return Finding("document.unsigned", message, spec.path, fix, (spec.role,), Outcome.MISSING)
+
+
+def _unsigned(proof: Proof | Finding | None) -> tuple[Finding, ...]:
+    return (proof,) if isinstance(proof, Finding) else ()
 
 
 def _empty(spec: Document, text: str) -> tuple[Finding, ...]:

@@ -38,6 +38,22 @@ def fields_of(text: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values.values()) for name, values in found.items()}
 
 
+def sections_of(text: str, name: str) -> list[list[str]]:
+    """The lines that say something of each section of this name (`name_of`), up to the next heading of any level."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    front = FRONT_MATTER.match(text)
+    sections: list[list[str]] = []
+    inside = False
+    for line in _visible(text[front.end() :] if front else text):
+        heading = SECTION.match(line)
+        if heading:
+            inside = len(heading[1]) > 1 and name_of(heading[2].rstrip("# \t")) == name
+            sections += [[]] if inside else []
+        elif inside and line.strip():
+            sections[-1].append(line.strip())
+    return sections
+
+
 def body_of(text: str) -> str:
     """What is left of a document without front matter, comments and headings' marks; "" when it says nothing."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 from guard.adapters.evidence.document import REVIEW_FIELDS, review_date
 from guard.adapters.evidence.headings import body_of, fields_of
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, bounded, decode, digest_of, shown
+from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, decode, digest_of, shown
 from guard.core.evidence import Absent, Inventory, Observation, Reading
 from guard.core.model import Finding, Known, Outcome
+from guard.core.rules.readiness import SKEW
 
 SUFFIXES = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
 """What counts as a document."""
@@ -45,19 +46,21 @@ def read_inventory(gate_id: str, spec: Inventory, sources: EvidenceSources) -> R
     gives an age) each states when it was reviewed; the inventory is as old as its oldest document."""
     del gate_id
     folder = spec.path.rstrip("/")
-    paths = [path for path in sources.git.list(sources.upstream, folder) if _is_document(path)]
-    if not paths:
+    listed = sources.git.blobs(sources.upstream, folder)
+    files = {path: name for path, name in listed.items() if _is_document(path)}
+    if not files:
         why = f"{shown(folder)} has no documents on upstream ({sources.upstream[:10]})"
         return Absent(why, fix=f"write them and land them on upstream, under {folder}", who=("author",))
-    if len(paths) > MAX_DOCUMENTS:
-        raise Unreadable(f"{shown(folder)} has {len(paths)} documents; at most {MAX_DOCUMENTS} are read")
-    items = [_item(path, spec, sources) for path in paths]
+    if len(files) > MAX_DOCUMENTS:
+        raise Unreadable(f"{shown(folder)} has {len(files)} documents; at most {MAX_DOCUMENTS} are read")
+    texts = sources.git.contents(list(files.values()), limit=MAX_DOCUMENT)
+    items = [_item(path, data, spec) for path, data in zip(files, texts, strict=True)]
     dated = [item for item in items if item.reviewed]
     oldest = min(dated, key=lambda item: (item.reviewed or sources.now, item.path), default=None)
     digests = "\n".join(f"{item.digest} {item.path}" for item in items)
     observation = Observation(
         summary=f"{len(items)} documents in {PurePosixPath(folder).name}",
-        problems=tuple(_problems(spec, folder, items)),
+        problems=(*_problems(spec, folder, items), *_future(items, sources.now)),
         dated=oldest.reviewed if oldest else None,
         digest=digest_of(digests.encode("utf-8", "surrogateescape")),
     )
@@ -69,17 +72,15 @@ def _is_document(path: str) -> bool:
     return name.suffix.lower() in SUFFIXES and name.stem.lower() not in INDEXES
 
 
-def _item(path: str, spec: Inventory, sources: EvidenceSources) -> Item:
-    data = sources.git.read(sources.upstream, path)
-    if data is None:
-        raise Unreadable(f"{shown(path)} is listed on upstream and cannot be read there")
-    text = decode(bounded(data, shown(path), limit=MAX_DOCUMENT), shown(path))
+def _item(path: str, data: bytes, spec: Inventory) -> Item:
+    text = decode(data, shown(path))
     fields = fields_of(text)
     reviewed, undated = review_date(REVIEW_FIELDS, fields) if spec.max_age else (None, "")
     return Item(path, digest_of(data), is_stub(text), reviewed, undated)
 
 
 def is_stub(text: str) -> bool:
+    """Whether it says next to nothing besides titles, comments and marks of work to do."""
     words = (word.strip("-*_`#>|:.,;()[]") for word in body_of(text).split())
     return sum(bool(word) and word.casefold() not in UNWRITTEN for word in words) < STUB_WORDS
 
@@ -100,6 +101,13 @@ def _problems(spec: Inventory, folder: str, items: list[Item]) -> Iterator[Findi
         yield _finding(
             "inventory.undated", f"{shown(item.path)} {item.undated}", item.path, fix, Outcome.FAIL
         )
+
+
+def _future(items: list[Item], now: datetime) -> Iterator[Finding]:
+    """A review that nobody can have done yet; the oldest document's date would hide it."""
+    for item in [item for item in items if item.reviewed and item.reviewed - now > SKEW][:NAMED]:
+        message = f"{shown(item.path)} says that it was reviewed on {item.reviewed:%Y-%m-%d}, which is in the future"
+        yield _finding("inventory.future", message, item.path, "correct its date", Outcome.ERROR)
 
 
 def _names(path: str) -> tuple[str, str]:
