@@ -14,10 +14,18 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from guard.core.durations import Duration
 from guard.core.errors import SettingsError
@@ -40,6 +48,41 @@ class CheckpointSettings(BaseModel):
     every: Duration = Field(
         default=timedelta(hours=1), description="sent this often, when the ledger has grown"
     )
+
+
+class VerifySettings(BaseModel):
+    """`[verify]`: who says whether a permit is good, where the ledger is not in this folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: Literal["ledger", "service", "offline"] = Field(
+        default="ledger",
+        description="`ledger`: the one here. `service`: the guard at `service`. `offline`: the public keys in "
+        "jwks.json alone, which believe permits of at most two minutes, because nobody says whether one was taken back",
+    )
+    service: str | None = Field(default=None, description="`https://HOST`, the guard's service")
+    web_merges: Literal["refuse", "ask"] = Field(
+        default="refuse",
+        description="a merge in a forge's web interface carries no permit: refuse it, or ask the service for one",
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> VerifySettings:
+        parts = urlsplit(self.service or "")
+        if (self.by == "service") != bool(self.service):
+            raise ValueError('`service` goes with by = "service", and with that alone')
+        if self.service and (parts.scheme not in {"https", "http"} or not parts.hostname or parts.username):
+            raise ValueError("service: expected https://HOST, without a name or password")
+        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise ValueError("service: only this machine may be asked without TLS; expected https://HOST")
+        if self.web_merges == "ask" and self.by != "service":
+            raise ValueError('web_merges = "ask" needs by = "service"')
+        return self
+
+    @property
+    def compiled(self) -> str:
+        """As the hooks know it: "", "offline" or the service's URL."""
+        return {"ledger": "", "offline": "offline", "service": self.service or ""}[self.by]
 
 
 class ServerSettings(BaseModel):
@@ -68,6 +111,8 @@ class ServerSettings(BaseModel):
     checkpoints: CheckpointSettings = Field(
         default=CheckpointSettings(), description="where the ledger's checkpoints are kept, off this machine"
     )
+
+    verify: VerifySettings = Field(default=VerifySettings(), description="who says whether a permit is good")
 
     @field_validator("database")
     @classmethod

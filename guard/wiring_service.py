@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from guard.adapters.mirror import Mirror
     from guard.adapters.told import ToldMemory
     from guard.journeys.checkpoints import Sent
+    from guard.journeys.permits import Question
 
 ELSEWHERE = frozenset({"evidence", "signoff"})
 """The statements that count where a forge knows the rest: people approve on the forge itself."""
@@ -113,6 +114,16 @@ class Service:
             speaking.add_comment(_numbered(number), text)
 
         return wiring.send_checkpoints(self.home, self.ledger, comment=comment)
+
+    def permit_for(self, question: Question) -> str:
+        """The id of the permit that covers the move now. Raises Refused with the reason when none does."""
+        from guard.adapters.keys import read_jwks
+        from guard.journeys.permits import permit_for
+
+        keys = read_jwks(self.home.jwks)
+        return permit_for(
+            question, repository=self.repository, ledger=self.ledger, keys=keys, now=self.clock.now()
+        )
 
     def receive(self, statement: bytes, signature: bytes, report: bytes | None) -> str:
         """Check a statement as a push would be, record it, keep its report, and look at everything again; its name.

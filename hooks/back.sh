@@ -56,7 +56,7 @@ guard_tell() { # ARGUMENT STATUS: leave them for the hook in the folder
 
 guard_python_works() {
   [ -x "$guard_python" ] && [ -r "$guard_script" ] && return 0
-  printf '%s\n' \
+  printf "${GL_ID+GL-HOOK-ERR: }%s\\n" \
     "hooks.broken: a protected branch is concerned, and the guard's Python is gone: $guard_python $guard_script" \
     'fix: install release-guard again, then run "guard install" here; nothing else is held up meanwhile' >&2
   return 1

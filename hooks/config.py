@@ -28,7 +28,9 @@ class Branch(NamedTuple):
 class Config(NamedTuple):
     """The compiled file. `keys` are public JWKs by `kid`; `packages` the folders that hold `cryptography`;
     `sources` the blobs that were read as policies, by remote-tracking ref; `database` a server's ledger in
-    PostgreSQL, "" for the file in the same folder."""
+    PostgreSQL, "" for the file in the same folder;
+    `verify` who says whether a permit is good: "" that ledger, "offline" the public keys alone, or the URL of the
+    guard's service, which is also asked about merges in a forge's web interface when `web_merges` is "ask"."""
 
     branches: dict[str, Branch]
     remote: str
@@ -38,6 +40,8 @@ class Config(NamedTuple):
     sources: dict[str, str]
     python: str
     database: str
+    verify: str
+    web_merges: str
 
     def tracking(self, ref: str) -> str:
         """The remote-tracking ref of a branch of the guarded remote."""
@@ -60,6 +64,8 @@ def read_config(folder: str) -> Config:
             sources={str(ref): str(blob) for ref, blob in table.get("sources", {}).items()},
             python=str(table["python"]),
             database=str(table.get("database", "")),
+            verify=str(table.get("verify", "")),
+            web_merges=str(table.get("web_merges", "refuse")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Stop("hooks.config", f"{file} cannot be used: {error}", 'run "guard install" again') from None

@@ -28,7 +28,14 @@ def stop(reason: Stop) -> int:
 def say(code: str, message: str, *, fix: str = "", notes: tuple[str, ...] = ()) -> None:
     """`code: message`, then the fix and any notes, each on a line of its own."""
     lines = [f"{_red(code)}: {clean(message)}", *([f"fix: {clean(fix)}"] if fix else ()), *map(clean, notes)]
-    sys.stderr.write("\n".join(lines) + "\n")
+    tell(lines)
+
+
+def tell(lines: list[str]) -> None:
+    """Write the lines; behind the word that makes GitLab show them in its interface, where GitLab runs the hook
+    (https://docs.gitlab.com/administration/server_hooks/)."""
+    marked = "GL-HOOK-ERR: " if "GL_ID" in os.environ else ""
+    sys.stderr.write("".join(f"{marked}{line}\n" for line in lines))
     sys.stderr.flush()
 
 

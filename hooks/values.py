@@ -70,3 +70,12 @@ def read_json(file: str) -> object:
     """The JSON in a file. Raises OSError, ValueError and RecursionError."""
     with open(file, encoding="utf-8") as stream:
         return parse_json(stream.read())
+
+
+def text_json(members: dict[str, str]) -> bytes:
+    """The object as JSON, in ASCII."""
+    try:
+        from _json import encode_basestring_ascii as quoted
+    except ImportError:
+        from json.encoder import encode_basestring_ascii as quoted
+    return f"{{{','.join(f'{quoted(name)}:{quoted(value)}' for name, value in members.items())}}}".encode()

@@ -73,10 +73,12 @@ class World:
     old: str
     new: str
     side: str
+    elsewhere: Path | None = None
 
     @property
     def home(self) -> Path:
-        return self.bare.path / "guard"
+        """Where the keys and the ledger are: in the bare repository, or where another guard keeps them."""
+        return self.elsewhere or self.bare.path / "guard"
 
     @property
     def key(self) -> SigningKey:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from guard.core.errors import GuardError, LedgerError, Refused, SettingsError
 from guard.core.statements import StatementError
 from guard.wiring_service import Service
+from webhook_app import permits
 from webhook_app.intake import DOORS, Answer, door_of, take
 from webhook_app.pages import add_pages
 from webhook_app.statements import MAX_BODY, take_statement
@@ -56,6 +57,7 @@ def create_app(service: Service, *, ready: Callable[[], str]) -> FastAPI:
     if service.settings.forge in DOORS:
         _webhooks(app, service)
     _statements(app, service)
+    _permits(app, service)
     if service.settings.pages:
         add_pages(app, service)
     return app
@@ -100,6 +102,13 @@ def _statements(app: FastAPI, service: Service) -> None:
         async with few:
             body = await read_body(request, MAX_BODY)
             return JSONResponse(await run_in_threadpool(take_statement, body, service), status_code=201)
+
+
+def _permits(app: FastAPI, service: Service) -> None:
+    @app.post("/api/v1/permits/verify")
+    async def verify(request: Request) -> Response:
+        body = await read_body(request, permits.MAX_BODY)
+        return JSONResponse(await run_in_threadpool(permits.verify_permit, body, service))
 
 
 async def read_body(request: Request, limit: int) -> bytes:

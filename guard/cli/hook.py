@@ -120,18 +120,18 @@ def _record_and_refresh(folder: Path) -> list[str]:
     from guard.cli import installing
     from guard.journeys.install_server import compiled_refs, refresh_server
     from guard.journeys.moves import parse_moves, push_options, record_moves
+    from guard.journeys.permits import spend_here
     from guard.settings import load_home
 
     home = load_home(folder)
     protected = set(compiled_refs(home.path))
     moves = [move for move in parse_moves(_standard_input()) if move.ref in protected]
-    failures = record_moves(
-        moves,
-        push_options(os.environ),
-        keys=read_jwks(home.jwks),
-        ledger=wiring.open_ledger(home),
-        clock=wiring.system_clock().now,
-    )
+    tokens = push_options(os.environ)
+    if home.settings.verify.compiled:
+        failures = spend_here(home.path, moves, tokens)
+    else:
+        ledger, clock = wiring.open_ledger(home), wiring.system_clock().now
+        failures = record_moves(moves, tokens, keys=read_jwks(home.jwks), ledger=ledger, clock=clock)
     try:
         repo = GitDir(home.settings.git_dir)
         with installing.one_compiler(home.path):

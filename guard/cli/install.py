@@ -23,6 +23,12 @@ _HOME = click.option(
     metavar="DIR",
     help="With --server: where settings, keys and ledger live [default: BARE.git/guard].",
 )
+_HOOKS = click.option(
+    "--hooks",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --server: where the hooks are put, such as GitLab's custom_hooks [default: git's folder for them].",
+)
 _SCOPE = (
     click.option(
         "--global", "scope", flag_value="--global", help="All of your repositories (git 2.54 or newer)."
@@ -59,6 +65,27 @@ _SCOPE = (
     metavar="URL",
     help="With --server: keep the ledger in PostgreSQL, in a database that guard database prepare has made ready.",
 )
+@click.option(
+    "--ask",
+    metavar="URL",
+    help="With --server: there is no ledger here; the guard's service at this URL says whether a permit is good.",
+)
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="With --server: the guard's public keys alone say so, of permits of at most two minutes.",
+)
+@click.option(
+    "--jwks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --server: the guard's public keys, for --offline.",
+)
+@click.option(
+    "--web-merges",
+    type=click.Choice(["refuse", "ask"]),
+    help="With --ask: a merge in the forge's web interface brings no permit: refuse it, or ask the service for one.",
+)
+@_HOOKS
 def install(repo: Path, scope: str | None, remote: str, server: Path | None, **wishes: Any) -> None:
     """Install the hooks that keep a protected branch from moving by anything but a promotion.
 
@@ -70,6 +97,7 @@ def install(repo: Path, scope: str | None, remote: str, server: Path | None, **w
     guard install --repo ~/src/platform --remote upstream
     guard install --global
     guard install --server /srv/git/platform.git --protect release/platform-control
+    guard install --server /srv/git/platform.git --ask https://guard.example.com
     """
     from guard.cli import installing
 
@@ -89,7 +117,10 @@ def install(repo: Path, scope: str | None, remote: str, server: Path | None, **w
 @_SCOPE[1]
 @_SERVER
 @_HOME
-def uninstall(repo: Path, scope: str | None, server: Path | None, home: Path | None) -> None:
+@_HOOKS
+def uninstall(
+    repo: Path, scope: str | None, server: Path | None, home: Path | None, hooks: Path | None
+) -> None:
     """Take the guard's hooks away and put back what stood there before.
 
     On a server, the settings, keys and ledger are kept: they are records.
@@ -101,17 +132,17 @@ def uninstall(repo: Path, scope: str | None, server: Path | None, home: Path | N
     from guard.cli import installing
 
     if scope is not None:
-        _only_with_server({"home": home, "server": server}, scope=scope)
+        _only_with_server({"home": home, "hooks": hooks, "server": server}, scope=scope)
         _say(installing.uninstall_scope(scope))
     elif server is None:
-        _only_with_server({"home": home})
+        _only_with_server({"home": home, "hooks": hooks})
         _say(installing.uninstall_clone(repo))
     else:
-        _say(installing.uninstall_bare(server, home=home))
+        _say(installing.uninstall_bare(server, home=home, hooks=hooks))
 
 
 def _only_with_server(wishes: dict[str, Any], *, scope: str = "") -> None:
-    given = [f"--{name}" for name, value in wishes.items() if value]
+    given = [f"--{name.replace(chr(95), chr(45))}" for name, value in wishes.items() if value]
     if given and scope:
         raise UsageError(f"{', '.join(given)}: not with {scope}", fix=f"leave out one of them: {scope}")
     if given:

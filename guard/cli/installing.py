@@ -97,10 +97,10 @@ def install_bare(path: Path, *, home: Path | None, **wishes: Any) -> list[str]:
     return install_server(repo, server_files(repo, folder), stores, Wishes(folder, **wishes))
 
 
-def uninstall_bare(path: Path, *, home: Path | None) -> list[str]:
+def uninstall_bare(path: Path, *, home: Path | None, hooks: Path | None) -> list[str]:
     repo = GitDir(path)
     folder = _home_folder(repo, home)
-    return uninstall_server(repo, server_files(repo, folder), folder)
+    return uninstall_server(repo, server_files(repo, folder), folder, hooks)
 
 
 def client_files() -> HookFiles:

@@ -87,10 +87,13 @@ def document(
     sources: Mapping[str, str] | None = None,
     python: str,
     database: str = "",
+    verify: str = "",
+    web_merges: str = "refuse",
 ) -> dict[str, object]:
     """The content of `hooks.json`. `repository` overrides what the policies say (a server knows its own name);
     `sources` are the remote-tracking refs whose policies were read, with the blob that each has as `guard.toml`;
-    `database` is the URL of a server's ledger, "" for the file beside it."""
+    `database` is the URL of a server's ledger, "" for the file beside it; `verify` is "" where that is
+    asked about permits, "offline", or the URL of the service that is asked."""
     branches = {
         entry.ref: {
             "repository": repository or entry.repository,
@@ -110,6 +113,7 @@ def document(
         "sources": dict(sources or {}),
         "python": python,
         **({"database": database} if database else {}),
+        **({"verify": verify, "web_merges": web_merges} if verify else {}),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from guard.core.errors import GuardError, PolicyError, SettingsError, UsageError
 from guard.core.hookconfig import Protection, document, literal, patterns
+from guard.core.permit import parse_jwks
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
 from guard.journeys.compiled import compiled_branches, forget_compiled, write_compiled
@@ -29,6 +30,15 @@ class Bare(Repository, Protocol):
     def set_config(self, name: str, value: str) -> None: ...
 
 
+class Verify(Protocol):
+    """Who says whether a permit is good."""
+
+    @property
+    def compiled(self) -> str: ...
+    @property
+    def web_merges(self) -> str: ...
+
+
 class Settings(Protocol):
     """What a home's settings say that matters here; `guard.settings` reads them."""
 
@@ -40,6 +50,8 @@ class Settings(Protocol):
     def protect(self) -> tuple[str, ...]: ...
     @property
     def database(self) -> str | None: ...
+    @property
+    def verify(self) -> Verify: ...
 
 
 class Home(Protocol):
@@ -64,6 +76,11 @@ class Wishes:
     protect: tuple[str, ...] = ()
     policy: Path | None = None
     database: str | None = None
+    ask: str | None = None
+    offline: bool = False
+    jwks: Path | None = None
+    web_merges: str | None = None
+    hooks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +98,13 @@ def install_server(repo: Bare, files: HookFiles, stores: Stores, wishes: Wishes)
     if not repo.bare:
         raise UsageError(f"{repo.git_dir} is not a bare repository", fix="name the one that people push to")
     home, lines = _make_home(repo, stores, wishes)
-    stores.ensure_keys(home.path)
-    stores.open_ledger(home.path)
-    repo.publish_blob(JWKS_REF, home.jwks.read_bytes())
+    if home.settings.verify.compiled:
+        lines += _take_keys(home, wishes)
+    else:
+        stores.ensure_keys(home.path)
+        stores.open_ledger(home.path)
+    if home.jwks.exists():
+        repo.publish_blob(JWKS_REF, home.jwks.read_bytes())
     repo.set_config("receive.advertisePushOptions", "true")
     protected, warnings = compile_server(repo, home)
     _write(repo, home, protected, files)
@@ -97,15 +118,32 @@ def install_server(repo: Bare, files: HookFiles, stores: Stores, wishes: Wishes)
         )
     lines += [f"warning: {line}" for line in warnings]
     known = patterns((entry.ref for entry in protected), own=True)
-    for place in repo.hook_folders():
+    for place in (wishes.hooks,) if wishes.hooks else repo.hook_folders():
         lines.append(f"hooks in {place}")
         lines += [f"  {files.place(place, hook, known)}" for hook in files.hooks]
     return lines
 
 
-def uninstall_server(repo: Bare, files: HookFiles, folder: Path) -> list[str]:
+def _take_keys(home: Home, wishes: Wishes) -> list[str]:
+    """The public keys of a guard that is elsewhere; offline there is nothing else to believe. Raises UsageError."""
+    if wishes.jwks:
+        text = wishes.jwks.read_bytes()
+        parse_jwks(text)
+        home.jwks.write_bytes(text)
+        return [f"public keys: {home.jwks}"]
+    if home.settings.verify.compiled == "offline" and not home.jwks.exists():
+        raise UsageError(
+            "an offline verifier needs the guard's public keys",
+            fix="name them: --jwks FILE",
+            code="usage.jwks",
+        )
+    return []
+
+
+def uninstall_server(repo: Bare, files: HookFiles, folder: Path, hooks: Path | None = None) -> list[str]:
     """Take the hooks away. Keys, ledger and settings stay, because they are records."""
-    lines = [files.remove(place, hook) for place in repo.hook_folders() for hook in files.hooks]
+    places = (hooks,) if hooks else repo.hook_folders()
+    lines = [files.remove(place, hook) for place in places for hook in files.hooks]
     forget_compiled(folder)
     return [*lines, f"kept: {folder} (settings, keys and ledger)"]
 
@@ -164,6 +202,8 @@ def _write(repo: Bare, home: Home, protected: tuple[Protection, ...], files: Hoo
         packages=files.packages,
         python=files.python,
         database=home.settings.database or "",
+        verify=home.settings.verify.compiled,
+        web_merges=home.settings.verify.web_merges,
     )
     lists = {"protected": patterns(refs, own=True), "watched": tuple(map(literal, watched))}
     write_compiled(home.path, content, lists)
@@ -204,6 +244,13 @@ def _refuse_contradiction(home: Home, repo: Bare, wishes: Wishes) -> None:
             f"{file} names another place for the ledger",
             fix="move it there first (guard backup), change `database` in that file, then run this again",
         )
+    asked = "offline" if wishes.offline else wishes.ask
+    verify = settings.verify
+    if asked not in {None, verify.compiled} or wishes.web_merges not in {None, verify.web_merges}:
+        raise UsageError(
+            f"{file} says otherwise who verifies permits",
+            fix="change [verify] there, then run this again",
+        )
     if missing := set(wishes.protect) - set(settings.protect):
         named = ", ".join(sorted(missing))
         raise UsageError(
@@ -232,7 +279,17 @@ def _name_in_policies(repo: Bare, bootstrap: Policy | None) -> str:
 def _settings(name: str, git_dir: Path, wishes: Wishes) -> str:
     protected = f"protect = [{', '.join(map(_toml, wishes.protect))}]\n" if wishes.protect else ""
     database = f"database = {_toml(wishes.database)}\n" if wishes.database else ""
-    return f"repository = {_toml(name)}\ngit_dir = {_toml(str(git_dir))}\n{protected}{database}"
+    verify = _verify_table(wishes)
+    return f"repository = {_toml(name)}\ngit_dir = {_toml(str(git_dir))}\n{protected}{database}{verify}"
+
+
+def _verify_table(wishes: Wishes) -> str:
+    """`[verify]` as it was asked for; none where this folder's own ledger decides."""
+    if not wishes.ask and not wishes.offline:
+        return ""
+    by = f'by = "service"\nservice = {_toml(wishes.ask)}\n' if wishes.ask else 'by = "offline"\n'
+    web = f"web_merges = {_toml(wishes.web_merges)}\n" if wishes.web_merges else ""
+    return f"\n[verify]\n{by}{web}"
 
 
 def _toml(text: str) -> str:

@@ -1,0 +1,43 @@
+"""Servers whose hooks verify permits in each of the three ways: their own ledger, a service, the public keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from guard.wiring_service import open_service
+from tests.hook_world import BRANCH, World, build, guard
+from tests.service_world import serving
+
+
+def by_ledger(folder: Path) -> World:
+    world = build(folder)
+    assert guard("install", "--server", world.bare.path) == 0
+    return world
+
+
+def offline(folder: Path) -> World:
+    """The hook knows the public keys and nothing else."""
+    world = _guarded_elsewhere(folder)
+    assert guard("install", "--server", world.bare.path, "--offline", "--jwks", world.home / "jwks.json") == 0
+    return world
+
+
+@contextmanager
+def by_service(folder: Path, *options: str) -> Iterator[World]:
+    """The hook asks the real service, on a port of its own, which has the ledger."""
+    world = _guarded_elsewhere(folder)
+    (world.home / "service.toml").write_text('forge = "local"\n')
+    with serving(open_service(world.home, {})) as url:
+        assert guard("install", "--server", world.bare.path, "--ask", url, *options) == 0
+        yield world
+
+
+def _guarded_elsewhere(folder: Path) -> World:
+    """A guard with its ledger in a folder beside the repository; its hooks are not the repository's any more."""
+    world = build(folder)
+    home = folder / "service"
+    assert guard("install", "--server", world.bare.path, "--home", home, "--protect", BRANCH) == 0
+    return replace(world, elsewhere=home)
