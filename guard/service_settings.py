@@ -66,6 +66,10 @@ class ServiceSettings(BaseModel):
     sweep: Duration = Field(
         default=timedelta(minutes=15), description="how often everything is looked at again"
     )
+    members_age: Duration = Field(
+        default=timedelta(minutes=1),
+        description="how long who belongs to a group is remembered, unless an event says that it changed",
+    )
     pages: bool = Field(default=False, description="show decisions to whoever can reach the service")
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from guard.core.facts import Proposal, Wake
 from guard.core.model import Commit
 from guard.core.statements import StatementError, parse_statement
 from guard.journeys.delivery import Office
-from guard.journeys.gather import Sources
+from guard.journeys.gather import MembersReader, Sources
 from guard.ports import Clock, Forge, Ledger, Voice
 from guard.service_settings import Secrets, ServiceSettings, load_secrets, load_service_settings
 from guard.settings import ServerHome, load_home
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.lineage_facts import KeptFacts
+    from guard.adapters.memberships import Memberships
     from guard.adapters.mirror import Mirror
     from guard.adapters.told import ToldMemory
     from guard.journeys.checkpoints import Sent
@@ -68,14 +69,18 @@ class Service:
     mirror: Mirror | None
     clock: Clock
     facts: KeptFacts | None = None
+    memberships: Memberships | None = None
 
     @property
     def repository(self) -> str:
         return self.home.settings.repository
 
     @contextmanager
-    def office(self, *, check: Callable[[], None], tell: Callable[[str], None]) -> Iterator[Office]:
-        """What one delivery is worked on with: a forge's client and a view of the repository of its own."""
+    def office(
+        self, *, check: Callable[[], None], tell: Callable[[str], None], remembering: bool = False
+    ) -> Iterator[Office]:
+        """What one delivery is worked on with: a forge's client and a view of the repository of its own. With
+        `remembering` who belongs to a group may have been read a moment ago (`members_age`)."""
         from guard.adapters.git import GitRepo
 
         if self.mirror is not None:
@@ -92,7 +97,15 @@ class Service:
                 branches=self.branches,
                 forge=forge,
                 voice=speaking,
-                sources=Sources(git, forge, reader, self.clock, self._bootstrap(), registers),
+                sources=Sources(
+                    git,
+                    forge,
+                    reader,
+                    self.clock,
+                    self._bootstrap(),
+                    registers,
+                    self._remembered(forge) if remembering else None,
+                ),
                 ledger=self.ledger,
                 memory=self.memory,
                 clock=self.clock,
@@ -101,6 +114,17 @@ class Service:
                 tell=tell,
                 url=self.settings.public_url if self.settings.pages else "",
             )
+
+    def members_changed(self) -> None:
+        """Who belongs to a group is read anew from now on. Raises LedgerError."""
+        if self.memberships is not None:
+            self.memberships.end()
+
+    def _remembered(self, forge: Forge) -> MembersReader | None:
+        kept = self.memberships
+        if kept is None or self.settings.forge == "local":
+            return None
+        return lambda names, inherited: kept.read(forge, names, inherited=inherited)
 
     def send_checkpoints(self) -> tuple[Sent, ...]:
         """Leave checkpoints of the ledger where the settings say. Raises SettingsError, LedgerError."""
@@ -179,6 +203,7 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
     from guard.adapters.database import open_database
     from guard.adapters.inbox import DeliveryInbox
     from guard.adapters.lineage_facts import KeptFacts
+    from guard.adapters.memberships import Memberships
     from guard.adapters.told import ToldMemory
 
     home = load_home(folder)
@@ -197,6 +222,9 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
         mirror=_mirror(home, settings, secrets),
         clock=wiring.system_clock(),
         facts=KeptFacts(engine),
+        memberships=Memberships(
+            engine, repository=name, longest=settings.members_age, clock=wiring.system_clock()
+        ),
     )
 
 

@@ -37,8 +37,38 @@ class Side(Protocol):
     token: str
 
     def propose(self, head: str, *, by: str = "dev", title: str = "A release", fork: bool = False) -> str: ...
-    def push(self, proposal: str, head: str) -> None: ...
+    def push(self, proposal: str, head: str, *, by: str = "dev") -> None: ...
     def close(self, proposal: str) -> None: ...
+    def reopen(self, proposal: str) -> None: ...
+    def retarget(self, proposal: str, branch: str) -> None: ...
+    def rename_branch(self, proposal: str) -> None:
+        """The branch that is proposed gets another name, under which it is proposed on."""
+        ...
+
+    def object(self, proposal: str, *, by: str) -> None:
+        """Ask for changes."""
+        ...
+
+    def clear(self, proposal: str, *, objector: str, by: str) -> None:
+        """What the forge lets anybody with write access do about a request for changes."""
+        ...
+
+    def role(self, name: str, *people: str, told: bool = True) -> None:
+        """The role's group or team has exactly these members; `told` says whether an event comes."""
+        ...
+
+    def incident(self, *, open: bool) -> None:
+        """A SEV-1 is opened, or closed by one who may."""
+        ...
+
+    def address(self, person: str, address: str) -> None:
+        """The forge knows this address as the person's, as far as it tells anybody."""
+        ...
+
+    def forget_pushes(self) -> None:
+        """The forge knows no longer who pushed what."""
+        ...
+
     def approve(self, proposal: str, *, by: str) -> None: ...
     def withdraw(self, proposal: str, *, by: str) -> None: ...
     def comment(self, proposal: str, body: str, *, by: str) -> None: ...
@@ -81,15 +111,61 @@ class GitLabSide:
         self._said(request, "open")
         return str(request.iid)
 
-    def push(self, proposal: str, head: str) -> None:
+    def push(self, proposal: str, head: str, *, by: str = "dev") -> None:
         request = self._request(proposal)
         before = request.head or ""
-        self.state.push(request, head)
+        self.state.push(request, head, by=by)
         self._said(request, "update", oldrev=before)
 
     def close(self, proposal: str) -> None:
         self._request(proposal).state = "closed"
         self._said(self._request(proposal), "close")
+
+    def reopen(self, proposal: str) -> None:
+        self._request(proposal).state = "opened"
+        self._said(self._request(proposal), "reopen")
+
+    def retarget(self, proposal: str, branch: str) -> None:
+        self.state.retarget(self._request(proposal), branch, by="dev")
+        self._said(self._request(proposal), "update")
+
+    def rename_branch(self, proposal: str) -> None:
+        """GitLab cannot: the branch goes, and with it what is proposed from it is proposed anew."""
+        request = self._request(proposal)
+        self.state.repo.git("update-ref", "-d", f"refs/heads/{request.source_branch}")
+        request.source_branch += "-renamed"
+        self.state.push(request, request.head or "")
+        self._said(request, "update")
+
+    def object(self, proposal: str, *, by: str) -> None:
+        self.state.request_changes(self._request(proposal), by=by)
+        self._said(self._request(proposal), "update", by=by)
+
+    def clear(self, proposal: str, *, objector: str, by: str) -> None:
+        self.state.ask_again(self._request(proposal), objector, by=by)
+        self._said(self._request(proposal), "update", by=by)
+
+    def role(self, name: str, *people: str, told: bool = True) -> None:
+        group = self.state.group(f"gpuaas/{name}", *people)
+        if told:
+            body = gitlab_deliveries.member(group.path, "user_update_for_group", self.state.user("ann"))
+            self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Member Hook", body))
+
+    def address(self, person: str, address: str) -> None:
+        self.state.user(person).public_email = address
+
+    def forget_pushes(self) -> None:
+        self.state.pushes.clear()
+
+    def incident(self, *, open: bool) -> None:
+        if open:
+            self.state.issue("Down", "SEV-1", by="ann")
+        issue = self.state.issues[-1]
+        issue.state = "opened" if open else "closed"
+        body = gitlab_deliveries.issue(
+            self.state, issue, "open" if open else "close", by=self.state.user("ann")
+        )
+        self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Issue Hook", body))
 
     def approve(self, proposal: str, *, by: str) -> None:
         self.state.approve(self._request(proposal), by=by)
@@ -155,11 +231,50 @@ class GitHubSide:
         pull = self.state.open_pull(head if fork else branch, BRANCH, by=by, title=title, fork=source)
         return str(pull.number)
 
-    def push(self, proposal: str, head: str) -> None:
-        self.state.push(self._pull(proposal).head, head)
+    def push(self, proposal: str, head: str, *, by: str = "dev") -> None:
+        self.state.push(self._pull(proposal).head, head, by=by)
 
     def close(self, proposal: str) -> None:
         self.state.close_pull(self._pull(proposal))
+
+    def reopen(self, proposal: str) -> None:
+        self.state.reopen_pull(self._pull(proposal))
+
+    def retarget(self, proposal: str, branch: str) -> None:
+        self.state.retarget(self._pull(proposal), branch)
+
+    def rename_branch(self, proposal: str) -> None:
+        """GitHub moves the open pull requests along, and keeps the activity under the new name."""
+        pull = self._pull(proposal)
+        old, head = pull.head, self.state.head_of(pull)
+        pull.head = f"{old}-renamed"
+        self.state.push(pull.head, head)
+        self.state.bare.git("update-ref", "-d", f"refs/heads/{old}")
+        self.state.said("pull_request", "edited", pull)
+
+    def object(self, proposal: str, *, by: str) -> None:
+        self.state.review(self._pull(proposal), by=by, state="CHANGES_REQUESTED")
+
+    def clear(self, proposal: str, *, objector: str, by: str) -> None:
+        found = [one for one in self.state.reviews if one.by and one.by.login == objector]
+        self.state.dismiss(found[-1], by=by)
+
+    def role(self, name: str, *people: str, told: bool = True) -> None:
+        self.state.team(name, *people)
+        if not told:
+            self.double.deliveries.pop()
+
+    def address(self, person: str, address: str) -> None:
+        self.state.addresses[address] = self.state.account(person)
+
+    def forget_pushes(self) -> None:
+        self.state.activities.clear()
+
+    def incident(self, *, open: bool) -> None:
+        if open:
+            self.state.open_issue("Down", "SEV-1", by="ann")
+        else:
+            self.state.close_issue(list(self.state.issues.values())[-1], by="sam")
 
     def approve(self, proposal: str, *, by: str) -> None:
         self.state.review(self._pull(proposal), by=by)

@@ -137,6 +137,12 @@ class ServiceWorld:
             self.work.git("push", "-q", str(self.bare.path), f"{made}:refs/heads/{target}")
         return made
 
+    def publish(self) -> str:
+        """The clone's head, known to the forge by a branch that nothing is proposed from."""
+        head = self.work.rev("HEAD")
+        self.work.git("push", "-q", str(self.bare.path), f"{head}:refs/heads/work-{head[:10]}")
+        return head
+
     def submit(self, url: str, commit: str, *, exit_code: int = 0, by: str = CI) -> Sent:
         """CI's part: the check's result, signed and sent over HTTP."""
         claim = EvidenceSubmitted("check", Commit(commit), CHECK, "sh", "1", exit_code, (CHECK,), "")

@@ -32,8 +32,8 @@ MEMBERS = {
 }
 
 
-def approval(actor: str, *, commit: Commit = NEW, is_bot: bool = False) -> Approval:
-    return Approval(actor, commit, NOW, is_bot=is_bot)
+def approval(actor: str, *, commit: Commit = NEW, is_bot: bool = False, void: str = "") -> Approval:
+    return Approval(actor, commit, NOW, is_bot=is_bot, void=void)
 
 
 def known(people: Mapping[str, set[str]]) -> dict[str, Fact[frozenset[str]]]:
@@ -71,6 +71,7 @@ def judged(
         pytest.param([approval("pia"), approval("sue")], ["platform"], id="pushed-it"),
         pytest.param([approval("oscar"), approval("sue")], ["platform"], id="wrote-what-was-picked"),
         pytest.param([approval("bot", is_bot=True), approval("sue")], ["platform"], id="a-bot-in-the-role"),
+        pytest.param([approval("pam"), approval("sue", void="x")], ["security"], id="into-another-branch"),
         pytest.param([approval("pam"), approval("eve")], ["security"], id="no-member"),
         pytest.param(
             [approval("pam"), approval("Sue")], ["security"], id="a-members-name-in-another-spelling"
@@ -107,6 +108,11 @@ def test_the_words_of_the_board() -> None:
             id="own-change",
         ),
         pytest.param(approval("bot", is_bot=True), "bot is a bot", id="bot"),
+        pytest.param(
+            approval("sue", void="approved it into another branch"),
+            "sue approved it into another branch",
+            id="into-another-branch",
+        ),
         pytest.param(approval("eve"), "eve does not hold the role", id="no-member"),
         pytest.param(approval("both"), "no second person of the role security", id="used-for-another-role"),
     ],

@@ -87,6 +87,19 @@ class TestApprovals:
         assert [one.actor for one in known(world.forge.approvals(world.proposal(pull)))] == ["bob"]
 
 
+class TestRetargeting:
+    @pytest.mark.parametrize("kind", ["base_ref_changed", "automatic_base_change_succeeded"])
+    def test_what_was_approved_into_another_branch_is_void_and_says_so(
+        self, world: GitHubWorld, kind: str
+    ) -> None:
+        pull = world.pull()
+        world.state.review(pull, by="bob")
+        world.state.retarget(pull, TARGET, kind=kind)
+        world.state.review(pull, by="cid")
+        found = {one.actor: one.void for one in known(world.forge.approvals(world.proposal(pull)))}
+        assert found == {"bob": "approved it into another branch", "cid": ""}
+
+
 class TestObjections:
     def objecting(self, world: GitHubWorld, pull: Pull) -> list[tuple[str, str]]:
         return [(one.actor, one.dismissed_by) for one in known(world.forge.objections(world.proposal(pull)))]

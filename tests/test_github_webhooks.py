@@ -116,14 +116,20 @@ def test_the_deliverys_id(given_id: str, expected: str | None) -> None:
         pytest.param("check_run", {"check_run": {"head_sha": ONE}}, [("commit", ONE)], id="check-run"),
         pytest.param("check_suite", {"check_suite": {"head_sha": ONE}}, [("commit", ONE)], id="check-suite"),
         pytest.param("workflow_run", {"workflow_run": {"head_sha": ONE}}, [("commit", ONE)], id="workflow"),
+        pytest.param("workflow_job", {"workflow_job": {"head_sha": ONE}}, [("commit", ONE)], id="job"),
+        pytest.param("merge_group", {"merge_group": {"head_sha": ONE}}, [("commit", ONE)], id="merge-queue"),
+        pytest.param(
+            "pull_request_review_comment", {"pull_request": {"number": 7}}, [("proposal", "7")], id="review-comment"
+        ),
+        pytest.param("pull_request_review_thread", {"pull_request": {"number": 7}}, [("proposal", "7")], id="thread"),
         pytest.param("status", {"sha": ONE, "state": "failure"}, [("commit", ONE)], id="status"),
         pytest.param("issue_comment", {"issue": {"number": 7, "pull_request": {}}}, [("proposal", "7")], id="comment"),
         pytest.param("issue_comment", {"issue": {"number": 7}}, [], id="comment-on-an-issue"),
         *(
             pytest.param(event, {}, [("everything", "")], id=event)
             for event in (
-                "issues", "label", "member", "membership", "team", "organization", "branch_protection_rule",
-                "repository_ruleset",
+                "issues", "label", "member", "membership", "team", "team_add", "organization",
+                "branch_protection_rule", "repository_ruleset", "repository",
             )
         ),
         pytest.param("ping", {"zen": "Design for failure."}, [], id="ping"),
@@ -132,7 +138,9 @@ def test_the_deliverys_id(given_id: str, expected: str | None) -> None:
 )  # fmt: skip
 def test_what_wakes_what(event: str, payload: dict[str, Any], wakes: list[tuple[Any, str]]) -> None:
     found = parsed(event, {**payload, "repository": REPOSITORY})
-    assert found == Event(event, "acme/platform", tuple(Wake(kind, key) for kind, key in wakes))
+    members = event in {"member", "membership", "team", "team_add", "organization"}
+    woken = tuple(Wake(kind, key) for kind, key in wakes)
+    assert found == Event(event, "acme/platform", woken, members=members)
 
 
 @pytest.mark.parametrize("event", ["membership", "team", "organization", "repository_ruleset"])

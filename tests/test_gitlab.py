@@ -40,7 +40,8 @@ class TestGitLabForge(ForgeContract):
 
 
 def approved(world: GitLabWorld, proposal: Proposal) -> list[tuple[str, str]]:
-    return [(one.actor, one.commit) for one in known(world.forge.approvals(proposal))]
+    """Who approved what, without what is void."""
+    return [(one.actor, one.commit) for one in known(world.forge.approvals(proposal)) if not one.void]
 
 
 def unknown(fact: Fact[T], *words: str) -> Unknown:
@@ -110,6 +111,7 @@ def test_approvals_given_before_a_retargeting_count_for_nothing(
         request.notes.clear()
     (proposal,) = known(world.forge.proposals(TARGET))
     assert approved(world, proposal) == []
+    assert [one.void for one in known(world.forge.approvals(proposal))] == ["approved it into another branch"]
     world.state.approve(request, by="cid")
     assert approved(world, proposal) == [("cid", proposal.head)]
 

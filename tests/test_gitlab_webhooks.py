@@ -189,6 +189,18 @@ EVERY = (Wake("everything", ""),)
         pytest.param({"object_kind": "release", "object_attributes": 7}, (), id="other-kinds-are-not-read"),
         pytest.param({"event_name": "project_create"}, (), id="project"),
         pytest.param({"event_name": "subgroup_create"}, EVERY, id="subgroup"),
+        pytest.param({"event_name": "project_rename", "path_with_namespace": "a/b"}, EVERY, id="renamed"),
+        pytest.param(
+            {"event_name": "repository_update", "refs": ["refs/heads/a", "refs/tags/v1", "refs/heads/b"]},
+            (Wake("branch", "a"), Wake("branch", "b")),
+            id="system-hook-of-a-push",
+        ),
+        pytest.param({"event_name": "repository_update", "refs": None}, EVERY, id="push-of-what"),
+        pytest.param({"event_name": "repository_update", "refs": ["x"] * 50}, EVERY, id="push-of-many"),
+        pytest.param({"event_name": "key_create", "key": "ssh-rsa AAAA"}, (), id="key"),
+        pytest.param(
+            {"object_kind": "gitlab_subscription_member_approval", "action": "enqueue"}, (), id="newer"
+        ),
         pytest.param({"object_kind": "work_item", "labels": [{"title": "SEV-1"}]}, EVERY, id="incident"),
         pytest.param(
             {"object_kind": "note", "object_attributes": {"noteable_type": "Issue"}},
@@ -214,6 +226,25 @@ def test_what_lacks_its_subject_wakes_everything_and_what_is_unknown_nothing(
     body: dict[str, Any], wakes: tuple[Wake, ...]
 ) -> None:
     assert parse(body).wakes == wakes
+
+
+MEMBERS = (
+    "user_add_to_group", "user_update_for_group", "user_remove_from_group", "user_add_to_team",
+    "user_update_for_team", "user_remove_from_team", "subgroup_create", "subgroup_destroy", "group_rename",
+    "group_destroy", "user_destroy", "user_rename", "user_failed_login",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MEMBERS)
+def test_events_about_members_say_so(kind: str) -> None:
+    """https://docs.gitlab.com/administration/system_hooks/; a project's say which, not where others look for it."""
+    event = parse(
+        {"event_name": kind, "project_path_with_namespace": "jsmith/storecloud", "user_username": "js"}
+    )
+    assert event.wakes == EVERY
+    assert event.members
+    assert event.repository == "jsmith/storecloud"
+    assert not parse({"object_kind": "push", "ref": "refs/heads/x"}).members
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_what_cannot_be_read_to_the_last_try_is_said(world: ServiceWorld) -> Non
         people = "members"
         denied = Answer(403, {"message": "403 Forbidden"})
         world.side.server().fail(Fault("status", path=people, answer=denied))
+        world.service.members_changed()
         world.wake()
         world.work_off(patience=60)
         assert "success" not in world.status(head).state

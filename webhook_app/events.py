@@ -15,11 +15,13 @@ __all__ = ["BadPayload", "BadSignature", "Door", "Event", "Wake"]
 @dataclass(frozen=True, slots=True)
 class Event:
     """One delivery, read: the event's name as the forge gives it, the repository's full name ("" where the event
-    is about none), and what to look at again; an event that nobody here knows wakes nothing."""
+    is about none), and what to look at again; an event that nobody here knows wakes nothing. `members`: somebody may
+    have joined or left a group."""
 
     kind: str
     repository: str
     wakes: tuple[Wake, ...]
+    members: bool = False
 
 
 class BadSignature(Exception):

@@ -66,7 +66,7 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     wakes = EVENTS.get(kind, _nothing)(payload)
     if wakes and not repository and kind not in BEYOND_REPOSITORIES:
         raise BadPayload(f"{kind} names no repository")
-    return Event(kind, repository, tuple(dict.fromkeys(wakes)))
+    return Event(kind, repository, tuple(dict.fromkeys(wakes)), kind in MEMBERS)
 
 
 def _object(headers: Mapping[str, str], body: bytes) -> Json:
@@ -159,10 +159,14 @@ EVENTS: dict[str, Callable[[Json], Sequence[Wake]]] = {
     "ping": _nothing,
     "pull_request": _pull,
     "pull_request_review": _review,
+    "pull_request_review_comment": _review,
+    "pull_request_review_thread": _review,
+    "merge_group": _of_commit("merge_group", "head_sha"),
     "push": _push,
     "check_run": _of_commit("check_run", "head_sha"),
     "check_suite": _of_commit("check_suite", "head_sha"),
     "workflow_run": _of_commit("workflow_run", "head_sha"),
+    "workflow_job": _of_commit("workflow_job", "head_sha"),
     "status": _of_commit("sha"),
     "issues": _everything,
     "issue_comment": _comment,
@@ -170,10 +174,14 @@ EVENTS: dict[str, Callable[[Json], Sequence[Wake]]] = {
     "member": _everything,
     "membership": _everything,
     "team": _everything,
+    "team_add": _everything,
+    "repository": _everything,  # renamed, transferred, archived
     "organization": _everything,
     "branch_protection_rule": _everything,
     "repository_ruleset": _everything,
 }
 """Every action of these events is looked at, green to red as well as red to green."""
+MEMBERS = frozenset({"member", "membership", "team", "team_add", "organization"})
+"""Events after which somebody may belong to a team, or belong to it no more."""
 BEYOND_REPOSITORIES = frozenset({"membership", "team", "organization", "repository_ruleset"})
 """Events that an organisation's webhook sends without a repository."""

@@ -31,6 +31,7 @@ FULL_NAME = re.compile(r"[0-9A-Za-z_.-]{1,255}(/[0-9A-Za-z_.-]{1,255}){1,20}")
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 HEADS = "refs/heads/"
 LONGEST_REF = 4096
+MOST_REFS = 20
 _NEVER_IN_A_REF = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 """What git refuses (git-check-ref-format), and half characters. Whatever git takes has to be read: GitLab turns a
 webhook off whose deliveries are answered with 4xx, and anybody who may push can choose a branch's name."""
@@ -108,11 +109,12 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     kind = _text(payload, "object_kind") or _text(payload, "event_name")
     if not KIND.fullmatch(kind):
         raise BadPayload("the body has no usable object_kind or event_name")
-    repository = _text(_part(payload, "project"), "path_with_namespace")
+    project = _text(_part(payload, "project"), "path_with_namespace")
+    repository = project or _text(payload, "project_path_with_namespace")
     if repository and not FULL_NAME.fullmatch(repository):
         raise BadPayload("project.path_with_namespace is no full name of a project")
     wakes = EVENTS.get(kind, _nothing)(payload)
-    return Event(kind, repository, tuple(dict.fromkeys(wakes)))
+    return Event(kind, repository, tuple(dict.fromkeys(wakes)), EVENTS.get(kind) is _members)
 
 
 def _object(body: bytes) -> Json:
@@ -184,6 +186,14 @@ def _push(payload: Json) -> Iterable[Wake]:
     return (Wake("branch", branch),)
 
 
+def _repository_update(payload: Json) -> Iterable[Wake]:
+    """A system hook's: every branch that one push moved, also where it moved so many that there is no other event."""
+    refs = payload.get("refs")
+    if not isinstance(refs, list) or len(refs) > MOST_REFS:
+        return EVERYTHING
+    return [wake for ref in refs for wake in _push({"ref": ref})]
+
+
 def _note(payload: Json) -> Iterable[Wake]:
     """Comments on issues and snippets change nothing that is judged."""
     about = _text(_part(payload, "object_attributes"), "noteable_type")
@@ -222,6 +232,12 @@ def _everything(payload: Json) -> Iterable[Wake]:
     return EVERYTHING
 
 
+def _members(payload: Json) -> Iterable[Wake]:
+    """Somebody joined or left a group, or it became another one."""
+    del payload
+    return EVERYTHING
+
+
 def _nothing(payload: Json) -> Iterable[Wake]:
     del payload
     return ()
@@ -230,24 +246,28 @@ def _nothing(payload: Json) -> Iterable[Wake]:
 EVENTS: Mapping[str, Callable[[Json], Iterable[Wake]]] = {
     "merge_request": _merge_request,
     "push": _push,
+    "repository_update": _repository_update,
     "note": _note,
     "issue": _issue,
     "work_item": _issue,  # incidents among them
     "pipeline": _pipeline,
     "build": _job,
     # Who belongs to a group or a project, and so who holds a role; group webhooks and system hooks alone tell.
-    "user_add_to_group": _everything,
-    "user_update_for_group": _everything,
-    "user_remove_from_group": _everything,
-    "user_add_to_team": _everything,
-    "user_update_for_team": _everything,
-    "user_remove_from_team": _everything,
-    "subgroup_create": _everything,
-    "subgroup_destroy": _everything,
-    "group_rename": _everything,
-    "group_destroy": _everything,
-    "user_destroy": _everything,
-    "user_rename": _everything,
+    "user_add_to_group": _members,
+    "user_update_for_group": _members,
+    "user_remove_from_group": _members,
+    "user_add_to_team": _members,
+    "user_update_for_team": _members,
+    "user_remove_from_team": _members,
+    "subgroup_create": _members,
+    "subgroup_destroy": _members,
+    "group_rename": _members,
+    "group_destroy": _members,
+    "user_destroy": _members,
+    "user_rename": _members,
+    "user_failed_login": _members,  # sent where somebody who is blocked tried
+    "project_rename": _everything,
+    "project_transfer": _everything,
 }
 """What each kind of event wakes, by `object_kind` or, where there is none, `event_name`. Tags, emoji, releases,
 deployments, milestones and the like wake nothing."""

@@ -59,6 +59,8 @@ def take(door: Door, headers: Mapping[str, str], body: bytes, service: Service) 
     elsewhere = bool(event.repository) and event.repository.casefold() != service.repository.casefold()
     wakes = () if elsewhere else coalesced(event.wakes)
     kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
+    if event.members:
+        service.members_changed()
     delivery = Delivery(service.settings.forge, name, event.kind, event.repository, kept, body)
     new = service.inbox.take(delivery, wakes, now=now)
     if not new:

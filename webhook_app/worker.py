@@ -77,7 +77,7 @@ class Worker(threading.Thread):
 
     def _work(self, job: Job, check: Callable[[], None]) -> None:
         last = job.tries >= self._service.settings.tries
-        with self._service.office(check=check, tell=log.info) as office:
+        with self._service.office(check=check, tell=log.info, remembering=True) as office:
             try:
                 look_again(job.wake, office, last=last)
             except GuardError:

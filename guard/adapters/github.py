@@ -39,7 +39,7 @@ from guard.adapters.github_protection import (
     together,
 )
 from guard.adapters.github_pushes import read_pushers
-from guard.adapters.github_reviews import any_dismissed, approvals_of, objections_of
+from guard.adapters.github_reviews import any_approved, any_dismissed, approvals_of, objections_of
 from guard.core.errors import ForgeError
 from guard.core.facts import (
     Approval,
@@ -60,8 +60,7 @@ T = TypeVar("T")
 NEEDED: Final = {
     "head": "Contents: read",
     "proposals": "Pull requests: read",
-    "approvals": "Pull requests: read",
-    "objections": "Pull requests: read, Issues: read",
+    "reviews": "Pull requests: read, and Issues: read",
     "members": "Members: read (organisation), or the classic scope read:org",
     "incidents": "Issues: read",
     "jobs": "Actions: read, and Checks: read",
@@ -102,23 +101,22 @@ class GitHubForge:
 
     def approvals(self, proposal: Proposal) -> Fact[tuple[Approval, ...]]:
         """Only the newest standing review of each account counts, and only when it approves a commit that GitHub
-        still names."""
+        still names. The reviews are read before the events, so that a retargeting in between is seen."""
 
         def read() -> tuple[Approval, ...]:
-            return approvals_of(self._reviews(proposal))
+            reviews = self._reviews(proposal)
+            return approvals_of(reviews, self._events(proposal) if any_approved(reviews) else ())
 
-        return self._fact(f"who approved pull request {proposal.id}", "approvals", read)
+        return self._fact(f"who approved pull request {proposal.id}", "reviews", read)
 
     def objections(self, proposal: Proposal) -> Fact[tuple[Objection, ...]]:
         """Whoever asked for changes; that somebody else dismissed their review does not withdraw it."""
 
         def read() -> tuple[Objection, ...]:
             reviews = self._reviews(proposal)
-            path = f"{self._repo}/issues/{segment(proposal.id)}/events"
-            events = tuple(self._api.pages(path, IssueEvent)) if any_dismissed(reviews) else ()
-            return objections_of(reviews, events)
+            return objections_of(reviews, self._events(proposal) if any_dismissed(reviews) else ())
 
-        return self._fact(f"who asked for changes to pull request {proposal.id}", "objections", read)
+        return self._fact(f"who asked for changes to pull request {proposal.id}", "reviews", read)
 
     def accounts(self, proposal: Proposal, hands: tuple[Hand, ...]) -> Fact[Mapping[Hand, frozenset[str]]]:
         owner, _, name = self._name.partition("/")
@@ -224,6 +222,9 @@ class GitHubForge:
 
     def _reviews(self, proposal: Proposal) -> tuple[Review, ...]:
         return tuple(self._api.pages(f"{self._repo}/pulls/{segment(proposal.id)}/reviews", Review))
+
+    def _events(self, proposal: Proposal) -> tuple[IssueEvent, ...]:
+        return tuple(self._api.pages(f"{self._repo}/issues/{segment(proposal.id)}/events", IssueEvent))
 
     def _head(self, branch: str) -> Commit | None:
         """404 also means "you may not see it", so the repository itself has to be visible before a branch is none."""

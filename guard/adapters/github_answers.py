@@ -314,4 +314,5 @@ class IssueEvent(Answer):
     event: StrictStr
     actor: User | None
     label: LabelName | None = None
+    created_at: AwareDatetime
     dismissed_review: Dismissed | None = None

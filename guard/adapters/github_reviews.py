@@ -13,18 +13,31 @@ from guard.core.model import Commit
 STANDING: Final = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 """Reviews that replace what the same account said before; a comment or a pending review does not."""
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+RETARGETED: Final = frozenset({"base_ref_changed", "automatic_base_change_succeeded"})
+"""https://docs.github.com/en/rest/using-the-rest-api/issue-event-types: by hand, and because the base was deleted."""
+ELSEWHERE = "approved it into another branch"
 GONE = "an account that is gone"
 
 
-def approvals_of(reviews: Iterable[Review]) -> tuple[Approval, ...]:
-    """The approvals among each account's newest standing review; apps are marked as bots."""
-    return tuple(
-        Approval(
-            login, Commit(one.commit_id), one.submitted_at, source=one.html_url, is_bot=not _is_person(one)
-        )
-        for login, one in newest(reviews).items()
-        if one.state == "APPROVED" and one.commit_id and one.submitted_at
-    )
+def approvals_of(reviews: Iterable[Review], events: Iterable[IssueEvent]) -> tuple[Approval, ...]:
+    """The approvals among each account's newest standing review; apps are marked as bots, and what was approved
+    before the pull request was pointed at another branch is void."""
+    moved = [one.created_at for one in events if one.event in RETARGETED]
+    since = max(moved, default=None)
+    found = []
+    for login, one in newest(reviews).items():
+        if one.state == "APPROVED" and one.commit_id and one.submitted_at:
+            void = "" if since is None or one.submitted_at > since else ELSEWHERE
+            bot = not _is_person(one)
+            made = Approval(
+                login, Commit(one.commit_id), one.submitted_at, one.html_url, is_bot=bot, void=void
+            )
+            found.append(made)
+    return tuple(found)
+
+
+def any_approved(reviews: Iterable[Review]) -> bool:
+    return any(one.state == "APPROVED" for one in newest(reviews).values())
 
 
 def any_dismissed(reviews: Iterable[Review]) -> bool:

@@ -18,6 +18,9 @@ _RETARGETED = ("changed target branch from ", "deleted the `")
 """How the system note of a retargeting begins: by hand, and because the target branch was deleted
 (SystemNotes::MergeRequestsService#change_branch)."""
 
+ELSEWHERE = "approved it into another branch"
+"""Why an approval from before a retargeting is void."""
+
 STATES = {"success": "success", "failure": "failed", "pending": "pending", "error": "failed"}
 """Ours → GitLab's, which knows no `error`: https://docs.gitlab.com/api/commits/#set-commit-pipeline-status."""
 ERROR_MARK = "error: "
@@ -144,7 +147,7 @@ def approvals_of(
     https://docs.gitlab.com/api/merge_request_approvals/: `approved_by` has the standing approvals, with
     `approved_at` (older versions of GitLab do not say it) and without their commit. A version counts only for what
     was approved strictly after it came, so that a tie goes to the version before; an approval that no version can be
-    found for, or that was given before the branch was retargeted (`since`), stands for nothing and is left out.
+    found for is left out, and one that was given before the request was retargeted (`since`) is void.
     """
     found = []
     for given in parts(record, "approved_by"):
@@ -156,8 +159,9 @@ def approvals_of(
             )
         at = moment(given, "approved_at")
         head = _head_at(versions, at)
-        if head is not None and (since is None or at > since):
-            found.append(Approval(actor, head, at, source))
+        if head is not None:
+            void = "" if since is None or at > since else ELSEWHERE
+            found.append(Approval(actor, head, at, source, void=void))
     return tuple(found)
 
 

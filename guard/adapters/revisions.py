@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from guard.core.errors import LedgerError
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision under `migrations/versions`; a database that is there already is opened without Alembic."""
 
 

@@ -31,13 +31,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One account's standing yes to exactly one head commit; withdrawn ones are not listed."""
+    """One account's standing yes to exactly one head commit; withdrawn ones are not listed. `void` is why it counts
+    for nothing, whatever the head: `approved it into another branch`."""
 
     actor: str
     commit: Commit
     at: datetime
     source: str = ""
     is_bot: bool = False
+    void: str = ""
 
 
 @dataclass(frozen=True, slots=True)

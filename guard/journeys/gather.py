@@ -39,6 +39,9 @@ def _no_registers(_when: When, _candidate: Candidate) -> Fact[str | None]:
     return Unknown("registers are not read here")
 
 
+MembersReader = Callable[[tuple[str, ...], bool], Fact[frozenset[str]]]
+"""names, whether those of the groups above count → the people, now or a bounded moment ago."""
+
 NOT_ASKED = Unknown("not gathered, because the question was narrowed")
 
 
@@ -58,7 +61,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the facts come from. `bootstrap` is the operator's policy for a target without a valid one."""
+    """Where the facts come from. `bootstrap` is the operator's policy for a target without a valid one; without
+    `read_members` the forge is asked each time."""
 
     git: Git
     forge: Forge
@@ -66,6 +70,12 @@ class Sources:
     clock: Clock
     bootstrap: tuple[bytes, str] | None = None
     read_register: RegisterReader = _no_registers
+    read_members: MembersReader | None = None
+
+    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
+        if self.read_members is not None:
+            return self.read_members(names, inherited)
+        return self.forge.members(names, inherited=inherited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +219,7 @@ def _facts(
     usable = policy.value.policy if isinstance(policy, Known) and isinstance(table, Branch) else None
     needs_proposals = people or "candidate" in asked
     proposals = sources.forge.proposals(question.candidate.branch) if needs_proposals else NOT_ASKED
-    members = _members(usable, sources.forge) if usable and (people or "incidents" in asked) else {}
+    members = _members(usable, sources) if usable and (people or "incidents" in asked) else {}
     lineage = _lineage(question, table, sources, details=details) if "lineage" in asked else NOT_ASKED
     return Facts(
         candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
@@ -274,9 +284,9 @@ def _lineage(
     return Known(facts, "git", sources.clock.now())
 
 
-def _members(policy: Policy, forge: Forge) -> Members:
+def _members(policy: Policy, sources: Sources) -> Members:
     return {
-        name: forge.members(role.members, inherited=role.inherited) for name, role in policy.roles.items()
+        name: sources.members(role.members, inherited=role.inherited) for name, role in policy.roles.items()
     }
 
 
@@ -323,7 +333,7 @@ def open_incidents(sources: Sources, branch: str) -> Fact[tuple[Incident, ...]]:
     if isinstance(policy, Unknown):
         return policy
     table = policy.value.policy
-    return _incidents(table, _members(table, sources.forge), sources)
+    return _incidents(table, _members(table, sources), sources)
 
 
 def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[frozenset[str]]:
@@ -353,7 +363,7 @@ def _conditions(candidate: Candidate, policy: Policy, sources: Sources) -> Condi
 def _readings(
     candidate: Candidate, policy: Policy, members: Members, sources: Sources
 ) -> Mapping[str, Reading]:
-    submitters = sources.forge.members(policy.evidence.submitters)
+    submitters = sources.members(policy.evidence.submitters)
     return {
         key: sources.read_evidence(gate.id, leaf, candidate, members, submitters)
         for gate in policy.gates

@@ -38,11 +38,26 @@ def judge(repository: str, branch: str, head: Commit, sources: Sources) -> Judge
     """Decide on `head` for the branch. Raises GuardError where not even a candidate can be made of it."""
     target = _target(sources, branch)
     policy = read_policy(sources, target, branch)
-    if isinstance(policy, Unknown) or branch not in policy.value.policy.branches:
+    problem = _broken(sources, target)
+    if isinstance(policy, Unknown) or branch not in policy.value.policy.branches or problem is not None:
         return Judged(_without_policy(repository, branch, head, policy, sources), None, {})
     gathered = gather(Range(repository, branch, f"refs/heads/{branch}", head), sources)
     decision = decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now())
     return Judged(decision, _lineage(gathered), _roles(gathered.policy))
+
+
+def _broken(sources: Sources, target: Commit) -> PolicyError | None:
+    """What is wrong with the policy that stands on the target. With one that is broken the forge is told so, and
+    nothing else: the operator's bootstrap policy is for `guard promote`, which mends it."""
+    try:
+        text = sources.git.read(target, POLICY_PATH)
+        if text is not None:
+            parse_policy(text, where=POLICY_PATH)
+    except PolicyError as error:
+        return error
+    except GuardError:
+        return None
+    return None
 
 
 def _target(sources: Sources, branch: str) -> Commit:
@@ -98,26 +113,28 @@ def _without_policy(
 
 def _unusable(branch: str, target: Commit, policy: Fact[LoadedPolicy], sources: Sources) -> Finding:
     """The first problem with its key and line, which a status has to have room for."""
-    where = f"{branch} ({target[:10]})"
-    who = ("release-owner", "operator")
-    if isinstance(policy, Known):
-        return Finding(
-            "policy.unusable",
-            f"{POLICY_PATH} does not name the branch {branch}",
-            where=where,
-            fix=f'add [branches."{branch}"] to {POLICY_PATH} on that branch',
-            who=who,
-            outcome=Outcome.ERROR,
-        )
-    message, fix = policy.why, policy.fix
-    try:
-        text = sources.git.read(target, POLICY_PATH)
-        if text is not None:
-            parse_policy(text, where=POLICY_PATH)
-    except PolicyError as error:
+    message, fix = _why_unusable(branch, target, policy, sources)
+    return Finding(
+        "policy.unusable",
+        message,
+        where=f"{branch} ({target[:10]})",
+        fix=fix,
+        who=("release-owner", "operator"),
+        outcome=Outcome.ERROR,
+    )
+
+
+def _why_unusable(
+    branch: str, target: Commit, policy: Fact[LoadedPolicy], sources: Sources
+) -> tuple[str, str]:
+    error = _broken(sources, target)
+    if error is not None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         first = format_problem(error.problems[0], where=POLICY_PATH) if error.problems else error.message
-        message, fix = f"{first}{more}", error.fix
-    except GuardError as error:
-        message, fix = error.message, error.fix
-    return Finding("policy.unusable", message, where=where, fix=fix, who=who, outcome=Outcome.ERROR)
+        return f"{first}{more}", error.fix
+    if isinstance(policy, Known):
+        return (
+            f"{POLICY_PATH} does not name the branch {branch}",
+            f'add [branches."{branch}"] to {POLICY_PATH} on that branch',
+        )
+    return policy.why, policy.fix

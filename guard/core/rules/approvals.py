@@ -104,8 +104,8 @@ def _sort(rule: ApprovalRule, facts: ApprovalFacts, *, head: Commit) -> _Sorted:
         hands = [
             kind for kind in rule.not_by if _is_one_of(approval.actor, facts.authors.get(kind, frozenset()))
         ]
-        if approval.is_bot:
-            passed_over.append((approval, "is a bot"))
+        if approval.is_bot or approval.void:
+            passed_over.append((approval, "is a bot" if approval.is_bot else approval.void))
         elif hands:
             passed_over.append((approval, f"is the change's {' and '.join(hands)}"))
         elif approval.commit != head and facts.kept.get(approval.commit) not in rule.keep:

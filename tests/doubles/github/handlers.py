@@ -197,6 +197,7 @@ def _events(double: GitHubDouble, values: Values, request: Request) -> Answer:
         return NOT_FOUND
     shown = [(one.id, shapes.labelling(one)) for one in double.state.labellings if one.number == number]
     shown += [(one.id, shapes.dismissal(one)) for one in double.state.dismissals if one.review.pull == number]
+    shown += [(one.id, shapes.retargeting(one)) for one in double.state.retargetings if one.number == number]
     return double.page([event for _, event in sorted(shown, key=lambda one: one[0])], request)
 
 

@@ -21,6 +21,7 @@ from tests.doubles.github.state import (
     Labelled,
     Protected,
     Pull,
+    Retargeting,
     Review,
     Ruleset,
     Status,
@@ -122,6 +123,14 @@ def dismissal(one: Dismissal) -> Json:
             "dismissal_message": None,
         },
     }
+
+
+def retargeting(one: Retargeting) -> Json:
+    """https://docs.github.com/en/rest/issues/events#list-issue-events"""
+    found: Json = {
+        key: value for key, value in example("issue-event-for-issue-items")[0].items() if key != "label"
+    }
+    return {**found, "id": one.id, "event": one.kind, "actor": user(one.by), "created_at": one.at}
 
 
 def people(state: GitHubState, oid: str) -> Json | None:

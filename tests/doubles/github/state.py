@@ -84,6 +84,17 @@ class Dismissal:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Retargeting:
+    """The pull request was pointed at another branch."""
+
+    id: int
+    number: int
+    kind: str
+    by: Account
+    at: str
+
+
 @dataclass(slots=True)
 class Issue:
     number: int
@@ -206,6 +217,7 @@ class GitHubState:
         self.reviews: list[Review] = []
         self.activities: list[Activity] = []
         self.dismissals: list[Dismissal] = []
+        self.retargetings: list[Retargeting] = []
         self.issues: dict[int, Issue] = {}
         self.comments: list[Comment] = []
         self.statuses: list[Status] = []
@@ -279,8 +291,9 @@ class GitHubState:
         pull.state = "open"
         self.said("pull_request", "reopened", pull)
 
-    def retarget(self, pull: Pull, base: str) -> None:
+    def retarget(self, pull: Pull, base: str, *, kind: str = "base_ref_changed") -> None:
         pull.base = base
+        self.retargetings.append(Retargeting(next(self._ids), pull.number, kind, self.me, self.now()))
         self.said("pull_request", "edited", pull)
 
     def review(self, pull: Pull, *, by: str, state: str = "APPROVED", commit: str | None = None) -> Review:

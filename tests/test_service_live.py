@@ -1,0 +1,123 @@
+"""What happens to a proposal, on GitLab's and GitHub's double alike: whatever takes a GO away is seen at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guard.core.facts import Wake
+from tests.doubles.server import Answer, Fault
+from tests.service_sides import BRANCH
+from tests.service_world import ServiceWorld, call, policy
+from tests.test_service_people import go, said
+
+
+@pytest.fixture(params=["gitlab", "github"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
+    made = ServiceWorld(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+def test_closed_retargeted_reopened_and_renamed(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        world.side.close(proposal)
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        world.side.reopen(proposal)
+        world.settle(url)
+        assert world.status(head).state == "success"
+        world.work.git("push", "-q", str(world.bare.path), f"{world.first}:refs/heads/elsewhere")
+        world.side.retarget(proposal, "elsewhere")
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        world.side.retarget(proposal, BRANCH)
+        world.settle(url)
+        assert world.status(head).state == "failure", (
+            "what was approved into another branch was not into this one"
+        )
+        assert "sam approved it into another branch" in said(world, proposal)
+        for person in ("ann", "sam"):
+            world.side.withdraw(proposal, by=person)
+            world.side.approve(proposal, by=person)
+        world.settle(url)
+        assert world.status(head).state == "success"
+        world.side.rename_branch(proposal)
+        world.settle(url)
+        assert (world.status(head).state == "success") == (world.side.name == "github")
+        assert len(world.side.comments(proposal)) == 1
+
+
+def test_an_incident_stops_it_and_the_target_moving_is_looked_at(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        world.side.incident(open=True)
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "Down" in said(world, proposal)
+        world.side.incident(open=False)
+        world.settle(url)
+        assert world.status(head).state == "success"
+        world.work.git("switch", "-q", "-c", "target", world.first)
+        moved = world.work.commit("the target moves", {"elsewhere": "1\n"})
+        world.work.git("push", "-q", str(world.bare.path), f"{moved}:refs/heads/{BRANCH}")
+        world.service.inbox.wake([Wake("branch", BRANCH)], now=world.service.clock.now())
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "candidate.not-descendant" in said(world, proposal)
+
+
+def test_a_failure_of_the_forge_is_no_lasting_red(world: ServiceWorld) -> None:
+    """It is said while it lasts, tried again by itself, and taken back without anybody doing anything."""
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        world.side.server().fail(Fault("status", path="/comments", answer=Answer(502, b"")))
+        world.side.server().fail(Fault("status", path="approv", answer=Answer(502, b"")))
+        world.side.server().fail(Fault("status", path="/reviews", answer=Answer(502, b"")))
+        world.wake()
+        assert world.step()
+        assert world.status(head).state != "success", "a GO does not stand while it is not known"
+        world.side.server().recover()
+        world.work_off()
+        assert world.status(head).state == "success"
+        assert "**GO**" in world.comment(proposal)
+
+
+@pytest.mark.parametrize("forge", ["gitlab", "github"])
+def test_with_a_bootstrap_policy_a_broken_one_is_an_error_all_the_same(forge: str, tmp_path: Path) -> None:
+    """The operator's policy would be satisfied; it is for mending the branch's own, and says nothing on the forge."""
+    good = policy(forge, "gpuaas/platform", branch='require = ["lineage"]')
+    world = ServiceWorld(tmp_path, forge, policy_text=good.replace('"7d"', '"soon"', 1))
+    (world.home / "guard.toml").write_text(good)
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        assert world.status(head).state in {"error", "failure"}
+        assert "gates[0].evidence.max_age" in world.status(head).description
+        assert "policy.unusable" in world.comment(proposal)
+        assert "success" not in {one.state for one in world.side.statuses(head)}
+    world.close()
+
+
+def test_status_and_page_say_the_same_at_every_step(world: ServiceWorld) -> None:
+    file = world.home / "service.toml"
+    file.write_text(file.read_text() + 'pages = true\npublic_url = "https://guard.example"\n')
+    world.service = world.open()
+    with world.serving() as url:
+
+        def page() -> str:
+            return call(f"{url}/", method="GET")[2].decode()
+
+        proposal, head = go(world, url)
+        assert "NO-GO" not in page()
+        world.side.withdraw(proposal, by="sam")
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "NO-GO" in page()
+        world.side.approve(proposal, by="sam")
+        world.settle(url)
+        assert world.status(head).state == "success"
