@@ -70,6 +70,14 @@ class ServiceSettings(BaseModel):
         default=timedelta(minutes=1),
         description="how long who belongs to a group is remembered, unless an event says that it changed",
     )
+    debt: Duration = Field(
+        default=timedelta(days=1), description="how often the backport debt of each branch is told"
+    )
+    debt_comment: str = Field(
+        default="",
+        pattern=r"^([1-9][0-9]{0,9})?$",
+        description="the number of the merge request (GitHub: issue or pull request) where a comment tells it",
+    )
     pages: bool = Field(default=False, description="show decisions to whoever can reach the service")
 
     @model_validator(mode="after")

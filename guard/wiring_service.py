@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from guard.adapters.mirror import Mirror
     from guard.adapters.told import ToldMemory
     from guard.journeys.checkpoints import Sent
+    from guard.journeys.debt import Told
     from guard.journeys.permits import Question
 
 ELSEWHERE = frozenset({"evidence", "signoff"})
@@ -148,6 +149,21 @@ class Service:
         return permit_for(
             question, repository=self.repository, ledger=self.ledger, keys=keys, now=self.clock.now()
         )
+
+    def tell_debt(self, branch: str) -> Told:
+        """Put a protected branch's backport debt on record, and into a comment where the settings name a place.
+        Raises GuardError."""
+        from guard.journeys.debt import put_debt_comment, tell_debt
+        from guard.journeys.judging import upstream_of
+
+        with self.office(check=lambda: None, tell=lambda _line: None) as office:
+            office.refresh((branch,), ())
+            if (upstream := upstream_of(office.sources, branch)) is not None:
+                office.refresh((upstream,), ())
+            told = tell_debt(branch, office.sources, self.ledger, now=self.clock.now())
+            if self.settings.debt_comment and office.voice is not None:
+                put_debt_comment(office.voice, _numbered(self.settings.debt_comment), told.found)
+        return told
 
     def receive(self, statement: bytes, signature: bytes, report: bytes | None) -> str:
         """Check a statement as a push would be, record it, keep its report, and look at everything again; its name.

@@ -15,6 +15,7 @@ from guard.journeys.publish import protection_warnings
 from guard.wiring_service import Service, open_service
 from webhook_app.app import create_app
 from webhook_app.checkpoints import Checkpointer
+from webhook_app.debt import DebtTeller
 from webhook_app.worker import Sweeper, Worker
 
 log = logging.getLogger("guard.service")
@@ -95,7 +96,7 @@ def report_protection(service: Service) -> None:
 def _threads(service: Service, stop: threading.Event) -> list[threading.Thread]:
     workers = [Worker(service, stop=stop) for _ in range(service.settings.workers)]
     sends = [Checkpointer(service, stop=stop)] if service.home.settings.checkpoints.to else []
-    return [*workers, Sweeper(service, stop=stop), *sends]
+    return [*workers, Sweeper(service, stop=stop), DebtTeller(service, stop=stop), *sends]
 
 
 def _dead(threads: list[threading.Thread]) -> str:
