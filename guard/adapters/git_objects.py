@@ -133,7 +133,8 @@ class Objects:
             timer.daemon = True
             timer.start()
             try:
-                pipe.write("".join(f"{verb} {name}\n" for name in names).encode("ascii"))
+                # Without --buffer and `flush`, git writes each answer by itself.
+                pipe.write("".join([*(f"{verb} {name}\n" for name in names), "flush\n"]).encode("ascii"))
                 pipe.flush()
                 yield
             except OSError:
@@ -168,7 +169,7 @@ class Objects:
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes], subprocess.Popen[bytes]]:
         if self._process is None:
-            command = ["git", *self._scratch.door, "cat-file", "--batch-command"]
+            command = ["git", *self._scratch.door, "cat-file", "--batch-command", "--buffer"]
             try:
                 self._process = subprocess.Popen(
                     command,

@@ -39,7 +39,10 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
 }
+"""glibc's `MALLOC_*` keep it from giving the memory of each large file back to the system, only to ask for it again."""
 
 _SCRATCH_CONFIG = """\
 [core]
