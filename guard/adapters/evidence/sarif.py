@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import islice
 
-from guard.adapters.evidence.sarif_result import Result, results_of
+from guard.adapters.evidence.gitleaks import gitleaks_saw_nothing
+from guard.adapters.evidence.sarif_result import Result, result_of, rules_of
+from guard.adapters.evidence.sarif_stream import Run, read_results, read_runs
 from guard.adapters.evidence.severity import SEVERITIES, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
-from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of
+from guard.adapters.evidence.untrusted import list_of, shown, table_of, text_of
 from guard.core.evidence import Observation, Reading, Sarif
 from guard.core.model import Finding, Known
 
-VERSION = "2.1.0"
 NAMED = 10
 """How many results, and how many faults of the runs, are named one by one."""
+
+WITHOUT_LEVEL = {"gitleaks": "error", "trufflehog": "error", "detect-secrets": "error"}
+"""The level of what a tool finds that gives none: what looks like a secret is no mere warning."""
+
+NO_FILES = re.compile(r"\bRan \d+ rules? on 0 files\b")
+"""How semgrep tells on standard error that it looked at nothing."""
 
 
 def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
@@ -24,15 +35,16 @@ def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
     received = receive(spec, sources)
     if not isinstance(received, Received):
         return received
-    envelope = received.envelope
-    runs = sarif_runs(received.needed_report("SARIF report"), f"the SARIF report of {spec.source}")
-    results = [result for run in runs for result in results_of(run)]
+    envelope, what = received.envelope, f"the SARIF report of {spec.source}"
+    data = received.needed_report("SARIF report")
+    runs = read_runs(data, what)
+    tally = _tally(spec, runs, read_results(data, runs, what))
     observation = Observation(
-        summary=_summary(spec, results),
+        summary=_summary(spec, tally),
         problems=(
-            *islice(_run_problems(spec, runs, received.again), NAMED),
-            *_result_problems(spec, results),
-            *exit_problems(received, explained=bool(results)),
+            *islice(_run_problems(spec, runs, received), NAMED),
+            *_result_problems(spec, tally),
+            *exit_problems(received, explained=bool(tally.counted)),
         ),
         subject=envelope.subject,
         dated=envelope.received_at,
@@ -41,57 +53,70 @@ def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
     return Known(observation, received.source, sources.now)
 
 
-def sarif_runs(data: bytes, what: str) -> tuple[dict[str, object], ...]:
-    """The runs of a SARIF log. Raises Unreadable for what is none, or is of another version."""
-    log = table_of(load_json(data, what), what)
-    if log.get("version") != VERSION:
-        raise Unreadable(
-            f"{what} says version {shown(repr(log.get('version')))}; only {VERSION} is read",
-            fix=f"let the tool write SARIF {VERSION}",
-        )
-    return tuple(table_of(run, "a run") for run in list_of(log.get("runs"), "runs"))
+@dataclass(slots=True)
+class _Tally:
+    """How many results there are of each severity, suppressed or not, and the worst ones that count."""
+
+    counted: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    worst: list[Result] = field(default_factory=list)
 
 
-def _summary(spec: Sarif, results: list[Result]) -> str:
+def _tally(spec: Sarif, runs: Sequence[Run], results: Iterator[tuple[int, dict[str, object]]]) -> _Tally:
+    """Counted one by one, so that a log of any length takes the same memory."""
+    rules = [rules_of(run.table) for run in runs]
+    levels = [WITHOUT_LEVEL.get(_tool(run).casefold(), "warning") for run in runs]
+    tally = _Tally()
+
+    def bad() -> Iterator[Result]:
+        for number, item in results:
+            result = result_of(item, rules[number], otherwise=levels[number])
+            if result is None:
+                continue
+            tally.counted[(result.severity, result.suppressed)] += 1
+            if not result.suppressed and at_or_above(result.severity, spec.fail_at):
+                yield result
+
+    tally.worst = nsmallest(
+        NAMED, bad(), key=lambda one: (SEVERITIES.index(one.severity), one.rule, one.where, one.message)
+    )
+    return tally
+
+
+def _summary(spec: Sarif, tally: _Tally) -> str:
     """`0 critical, 0 high`, down to the severity that fails, and how many results are suppressed."""
-    counted = [
-        f"{sum(result.severity == severity and not result.suppressed for result in results)} {severity}"
-        for severity in SEVERITIES
-        if at_or_above(severity, spec.fail_at)
-    ]
-    suppressed = sum(result.suppressed and at_or_above(result.severity, spec.fail_at) for result in results)
+    severities = [severity for severity in SEVERITIES if at_or_above(severity, spec.fail_at)]
+    counted = [f"{tally.counted[(severity, False)]} {severity}" for severity in severities]
+    suppressed = sum(tally.counted[(severity, True)] for severity in severities)
     return ", ".join(counted) + (f" ({suppressed} suppressed)" if suppressed else "")
 
 
-def _result_problems(spec: Sarif, results: list[Result]) -> Iterator[Finding]:
+def _result_problems(spec: Sarif, tally: _Tally) -> Iterator[Finding]:
     """The worst ones by name, and how many more there are."""
-    bad = [
-        result for result in results if not result.suppressed and at_or_above(result.severity, spec.fail_at)
-    ]
-    bad.sort(
-        key=lambda result: (SEVERITIES.index(result.severity), result.rule, result.where, result.message)
-    )
     fix = f"mend it, or suppress it with a reason that the tool records; then scan again for {spec.source}"
-    for result in bad[:NAMED]:
+    for result in tally.worst:
         message = (
             f"{spec.source}: {result.severity} {result.rule}{': ' if result.message else ''}{result.message}"
         )
         yield Finding("sarif.result", message, where=result.where, fix=fix, who=("author",))
-    if len(bad) > NAMED:
-        message = f"{spec.source}: {len(bad) - NAMED} more results at or above {spec.fail_at}"
+    more = -len(tally.worst) + sum(
+        count
+        for (severity, suppressed), count in tally.counted.items()
+        if not suppressed and at_or_above(severity, spec.fail_at)
+    )
+    if more:
+        message = f"{spec.source}: {more} more results at or above {spec.fail_at}"
         yield Finding("sarif.result", message, fix=fix, who=("author",))
 
 
-def _run_problems(spec: Sarif, runs: tuple[dict[str, object], ...], again: str) -> Iterator[Finding]:
+def _run_problems(spec: Sarif, runs: Sequence[Run], received: Received) -> Iterator[Finding]:
     """Why a report without results would prove nothing: nothing ran, not to its end, or not the wanted tool."""
-    fix = f"let the scanner run to its end, then: {again}"
+    fix = f"let the scanner run to its end, then: {received.again}"
     if not runs:
         yield Finding(
             "sarif.no-run", f"the report of {spec.source} holds no run of any tool", fix=fix, who=("ci",)
         )
     for run in runs:
-        driver = table_of(table_of(run.get("tool"), "a run's tool").get("driver"), "a tool's driver")
-        tool = text_of(driver.get("name")).strip()
+        tool = _tool(run)
         if not tool:
             yield Finding(
                 "sarif.no-tool", f"a run of {spec.source} does not say which tool ran", fix=fix, who=("ci",)
@@ -102,19 +127,31 @@ def _run_problems(spec: Sarif, runs: tuple[dict[str, object], ...], again: str) 
             )
             yield Finding("sarif.other-tool", message, fix=fix, who=("ci",))
         name = shown(tool or spec.source)
-        for code, message in (*_unfinished(run), *_failed_invocations(run)):
+        for code, message in (*_unfinished(run, received), *_failed_invocations(run.table)):
             yield Finding(code, f"{name} {message}", fix=fix, who=("ci",))
 
 
-def _unfinished(run: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """A run without a list of results computed none (SARIF 3.14.23); bandit says itself how much it looked at."""
-    external = table_of(run.get("externalPropertyFileReferences"), "externalPropertyFileReferences")
-    if run.get("results") is None or external.get("results"):
+def _tool(run: Run) -> str:
+    tool = table_of(run.table.get("tool"), "a run's tool")
+    return text_of(table_of(tool.get("driver"), "a tool's driver").get("name")).strip()
+
+
+def _unfinished(run: Run, received: Received) -> Iterator[tuple[str, str]]:
+    """A run without a list of results computed none (SARIF 3.14.23); bandit says itself how much it looked at, and
+    gitleaks and semgrep say it on standard error alone."""
+    table = run.table
+    external = table_of(table.get("externalPropertyFileReferences"), "externalPropertyFileReferences")
+    if run.results is None or external.get("results"):
         yield "sarif.no-results", "gives no list of results in its report"
-    metrics = table_of(table_of(run.get("properties"), "properties").get("metrics"), "metrics")
+    metrics = table_of(table_of(table.get("properties"), "properties").get("metrics"), "metrics")
     totals = table_of(metrics.get("_totals"), "metrics")
-    if totals.get("loc") == 0 or run.get("artifacts") == []:
+    if totals.get("loc") == 0 or table.get("artifacts") == []:
         yield "sarif.nothing-scanned", "looked at nothing: no files and no lines"
+    tool = _tool(run).casefold()
+    if not run.results and tool == "gitleaks" and (why := gitleaks_saw_nothing(received.envelope)[0]):
+        yield "sarif.nothing-scanned", f"does not show that it looked at anything: {why}"
+    if not run.results and tool.startswith("semgrep") and NO_FILES.search(received.envelope.said):
+        yield "sarif.nothing-scanned", "looked at nothing: it ran on 0 files"
 
 
 def _failed_invocations(run: dict[str, object]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from guard.adapters.evidence.severity import SEVERITIES, UNKNOWN, of_score
@@ -105,36 +104,41 @@ def _override(rules: Rules, item: dict[str, object]) -> None:
     rules.overrides[key] = min(level, rules.overrides.get(key, level), key=lambda one: _rank(_of_level(one)))
 
 
-def results_of(run: dict[str, object]) -> Iterator[Result]:
-    """The results that report a defect. Raises Unreadable for wrong types."""
-    rules = rules_of(run)
-    for item in list_of(run.get("results"), "a run's results"):
-        result = table_of(item, "a result")
-        if _kind(result) in NOT_A_FINDING or result.get("baselineState") == "absent":
-            continue
-        rule, component = rules.of(result)
-        yield Result(
-            severity=severity_of(result, rule, rules.overrides.get((component, text_of(rule.get("id"))))),
-            rule=shown(
-                text_of(result.get("ruleId")) or text_of(rule.get("id")) or "a rule without a name", limit=80
-            ),
-            message=shown(text_of(table_of(result.get("message"), "a message").get("text"))),
-            where=_where(result),
-            suppressed=_suppressed(result),
-        )
+def result_of(result: dict[str, object], rules: Rules, *, otherwise: str = "warning") -> Result | None:
+    """None for a result that reports no defect. `otherwise` is the level where neither it nor its rule gives one.
+    Raises Unreadable for wrong types."""
+    if _kind(result) in NOT_A_FINDING or result.get("baselineState") == "absent":
+        return None
+    rule, component = rules.of(result)
+    override = rules.overrides.get((component, text_of(rule.get("id"))))
+    return Result(
+        severity=severity_of(result, rule, override, otherwise=otherwise),
+        rule=shown(
+            text_of(result.get("ruleId")) or text_of(rule.get("id")) or "a rule without a name", limit=80
+        ),
+        message=shown(text_of(table_of(result.get("message"), "a message").get("text"))),
+        where=_where(result),
+        suppressed=_suppressed(result),
+    )
 
 
-def severity_of(result: dict[str, object], rule: dict[str, object], override: str | None = None) -> str:
+def severity_of(
+    result: dict[str, object],
+    rule: dict[str, object],
+    override: str | None = None,
+    *,
+    otherwise: str = "warning",
+) -> str:
     """By `security-severity` (of the result, else of its rule), else by level (of the result, else the one set for
-    the invocation, else the rule's own, else `warning`). What cannot be understood is critical."""
+    the invocation, else the rule's own, else `otherwise`). What cannot be understood is critical."""
     for holder in (result, rule):
         score = table_of(holder.get("properties"), "properties").get("security-severity")
         if score is not None:
             return _of_score(score)
     default = table_of(rule.get("defaultConfiguration"), "a defaultConfiguration").get("level")
     if _kind(result) != "fail":  # such a result must say level "none", which tells nothing
-        return _of_level(override or default or "warning")
-    return _of_level(result.get("level") or override or default or "warning")
+        return _of_level(override or default or otherwise)
+    return _of_level(result.get("level") or override or default or otherwise)
 
 
 def _rank(severity: str) -> int:

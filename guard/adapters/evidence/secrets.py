@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from guard.adapters.evidence.gitleaks import gitleaks_saw_nothing
 from guard.adapters.evidence.secret_reports import Report, Secret, report_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
@@ -17,9 +17,6 @@ NAMED = 10
 
 OWN_CONFIGURATION = (".gitleaks.toml", ".gitleaksignore", "gitleaks.toml")
 """Files of the tree that make gitleaks pass over secrets: https://github.com/gitleaks/gitleaks#configuration."""
-
-LOOKED_AT = re.compile(r"\b(\d+) commits? scanned|\bscanned ~(\d+) bytes")
-"""How gitleaks 8 tells on standard error what it looked at."""
 
 
 def read_secrets(gate_id: str, spec: Secrets, sources: EvidenceSources) -> Reading:
@@ -101,7 +98,7 @@ def _nothing(
     """An empty list is no evidence unless something shows that there was something to look at."""
     why, remedy = report.nothing, "let it scan the repository"
     if report.tool == "gitleaks" and not report.secrets:
-        why, remedy = _gitleaks_nothing(received)
+        why, remedy = gitleaks_saw_nothing(received.envelope)
     elif report.tool == "detect-secrets" and not report.secrets and not why:
         why = _missed(baseline, sources)
     if why:
@@ -109,24 +106,6 @@ def _nothing(
         yield Finding(
             "secrets.nothing-scanned", message, fix=f"{remedy}, then: {received.again}", who=("ci",)
         )
-
-
-def _gitleaks_nothing(received: Received) -> tuple[str, str]:
-    """Its clean report is `[]` and nothing more; what it looked at it tells on standard error alone."""
-    envelope = received.envelope
-    words = " ".join((envelope.tool, *envelope.command))
-    if "gitleaks" not in words or not envelope.tool_version:
-        return (
-            "the envelope does not name gitleaks and its version",
-            "name --tool gitleaks and its --tool-version",
-        )
-    counts = [int(one or other) for one, other in LOOKED_AT.findall(envelope.said)]
-    if not counts:
-        run = "run it by guard evidence run, or add what it wrote to standard error with --log"
-        return "nothing tells how much it scanned", run
-    if 0 in counts:
-        return "it scanned 0 commits or 0 bytes", "run it in a clone with its history"
-    return "", ""
 
 
 def _missed(baseline: dict[str, Secret], sources: EvidenceSources) -> str:
