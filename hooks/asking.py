@@ -11,7 +11,7 @@ from hooks.say import Stop
 from hooks.values import TYPE_CHECKING, parse_json, text_json
 
 if TYPE_CHECKING:
-    from socket import socket
+    from typing import Any
 
 PATH = "/api/v1/permits/verify"
 MAX_ANSWER = 65536
@@ -48,16 +48,14 @@ def _nobody(url: str, why: str) -> Stop:
 
 def _post(url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
     """Status and body of the answer. Raises OSError, TimeoutError among them, and ValueError."""
-    from socket import create_connection
     from time import monotonic
 
     scheme, _, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    host, port = _host_and_port(place, 443 if scheme == "https" else 80)
     end = monotonic() + seconds
     head = f"POST {slash}{path} HTTP/1.0\r\nHost: {place}\r\nContent-Type: application/json\r\n"
-    with create_connection((host, port), timeout=seconds) as plain:
-        stream = _secured(plain, host) if scheme == "https" else plain
+    stream = _connected(*_host_and_port(place, 443 if scheme == "https" else 80), scheme, seconds)
+    try:
         stream.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
         answer = b""
         while len(answer) <= MAX_ANSWER:
@@ -66,7 +64,33 @@ def _post(url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
             if not chunk:
                 break
             answer += chunk
+    finally:
+        stream.close()
     return _parsed(answer)
+
+
+def _connected(host: str, port: int, scheme: str, seconds: float) -> Any:
+    """A socket to the service. Raises OSError."""
+    if scheme == "https":
+        import socket
+        import ssl
+
+        plain = socket.create_connection((host, port), timeout=seconds)
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    import _socket  # the module around it takes as long to import as the question does
+
+    refused = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM):
+        stream = _socket.socket(family, kind, protocol)
+        stream.settimeout(seconds)
+        try:
+            stream.connect(address)
+        except OSError as error:
+            stream.close()
+            refused = error
+        else:
+            return stream
+    raise refused
 
 
 def _parsed(answer: bytes) -> tuple[int, bytes]:
@@ -88,9 +112,3 @@ def _host_and_port(place: str, usual: int) -> tuple[str, int]:
     if not colon or port.endswith("]"):
         host, port = place, str(usual)
     return host.strip("[]"), int(port)
-
-
-def _secured(plain: socket, host: str) -> socket:
-    import ssl
-
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
