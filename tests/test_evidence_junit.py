@@ -40,7 +40,14 @@ PROPERTY = "<properties><property name='at' value='AT-052'/></properties>"
         pytest.param([case(more="status='run' result='completed'")], set(), id="gtest-ran"),
         pytest.param([], {"junit.absent"}, id="no-test-at-all"),
         pytest.param([case(name="AT-051")], {"junit.absent"}, id="other-test"),
-        pytest.param([case(name="at-052")], {"junit.absent"}, id="other-case-of-letters"),
+        pytest.param([case(name="test_at_052_replay")], set(), id="a-word-in-any-case"),
+        pytest.param([case(name="AT-0521")], {"junit.absent"}, id="a-longer-number"),
+        pytest.param([case(name="XAT-052")], {"junit.absent"}, id="longer-letters"),
+        pytest.param([case(name="AT-052a")], {"junit.absent"}, id="a-letter-behind-it"),
+        pytest.param([case(name="replay", classname="billing.AT-052")], set(), id="a-word-of-its-class"),
+        pytest.param([case("<rerun/>")], {"junit.not-passed"}, id="pytest-rerun"),
+        pytest.param([case("<skipped type='pytest.xfail'/>")], {"junit.not-passed"}, id="expected-to-fail"),
+        pytest.param([case(name=" AT-052 replay ")], set(), id="blanks-around-it"),
         pytest.param([case(), case("<failure/>")], {"junit.not-passed"}, id="passed-and-failed"),
         pytest.param([case(PROPERTY, name="test_replay")], set(), id="by-property"),
         pytest.param(
@@ -79,6 +86,66 @@ def test_how_a_test_is_named(pattern: str, found: bool) -> None:
     report = suite(case(name="test_replay[paid]", classname="billing.Webhooks"))
     problems = codes(reading_of(asks(kind="junit", source="at", tests=[pattern]), report))
     assert problems == (set() if found else {"junit.absent"})
+
+
+def test_the_same_test_in_several_suites_has_to_pass_in_all() -> None:
+    both = "<testsuites><testsuite name='{}'>{}</testsuite><testsuite name='{}'>{}</testsuite></testsuites>"
+    spec = asks(kind="junit", source="at", tests=["AT-052"])
+    for report, found in (
+        (both.format("linux", case(), "mac", case()), set()),
+        (both.format("linux", case("<failure/>"), "mac", case()), {"junit.not-passed"}),
+        (both.format("linux", case(), "mac", case("<skipped/>")), {"junit.not-passed"}),
+    ):
+        assert codes(reading_of(spec, report.encode(), exit_code=int("failure" in report))) == found
+
+
+def test_a_suite_may_bear_the_name_for_all_tests_in_it() -> None:
+    spec = asks(kind="junit", source="at", tests=["AT-052"])
+    inner = "<testsuite name='AT-052 webhooks'><testsuite name='x'>{}</testsuite></testsuite>"
+    outer = f"<testsuites name='all'>{inner}</testsuites>"
+    good, bad = case(name="replay"), case("<skipped/>", name="again")
+    assert codes(reading_of(spec, outer.format(good).encode())) == set()
+    assert codes(reading_of(spec, outer.format(good + bad).encode())) == {"junit.not-passed"}
+    assert codes(reading_of(spec, outer.format("").encode())) == {"junit.absent"}
+
+
+SUREFIRE = b"""<?xml version="1.0" encoding="UTF-8"?>
+<testsuite xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="3.0.2" name="billing.WebhookTest" time="0.1"
+  tests="4" errors="0" skipped="1" failures="0" flakes="1">
+  <properties><property name="java.version" value="21"/></properties>
+  <testcase name="AT-052 replay is taken once" classname="billing.WebhookTest" time="0.01"/>
+  <testcase name="at_053_bypass{String}[1]" classname="billing.WebhookTest" time="0.01"/>
+  <testcase name="AT-054" classname="billing.WebhookTest"><flakyFailure message="timeout" type="E"/></testcase>
+  <testcase name="AT-055" classname="billing.WebhookTest"><skipped message="no broker"/></testcase>
+</testsuite>"""
+"""In the shape of Maven Surefire 3's."""
+
+
+@pytest.mark.parametrize(
+    ("report", "test", "problems"),
+    [
+        pytest.param("go-test.xml", "AT-051", set(), id="go-function"),
+        pytest.param("go-test.xml", "AT-052", set(), id="go-subtest-and-not-the-red-AT-0521"),
+        pytest.param("go-test.xml", "AT-0521", {"junit.not-passed"}, id="go-red"),
+        pytest.param("go-test.xml", "AT-060", {"junit.not-passed"}, id="go-skipped"),
+        pytest.param("jest.xml", "AT-051", set(), id="jest"),
+        pytest.param("jest.xml", "AT-052", set(), id="jest-describe"),
+        pytest.param("jest.xml", "AT-0521", {"junit.not-passed"}, id="jest-red"),
+        pytest.param("jest.xml", "AT-060", {"junit.not-passed"}, id="jest-skipped"),
+        pytest.param("jest.xml", "AT-05", {"junit.absent"}, id="jest-part-of-a-number"),
+        pytest.param(SUREFIRE, "AT-052", set(), id="surefire"),
+        pytest.param(SUREFIRE, "AT-053", set(), id="surefire-parameters"),
+        pytest.param(SUREFIRE, "AT-054", {"junit.not-passed"}, id="surefire-flaky"),
+        pytest.param(SUREFIRE, "AT-055", {"junit.not-passed"}, id="surefire-skipped"),
+    ],
+)
+def test_reports_of_other_tools(report: str | bytes, test: str, problems: set[str]) -> None:
+    data = report if isinstance(report, bytes) else (SAMPLES / report).read_bytes()
+    exit_code = 0 if isinstance(report, bytes) else 1
+    assert (
+        codes(reading_of(asks(kind="junit", source="at", tests=[test]), data, exit_code=exit_code))
+        == problems
+    )
 
 
 def test_suites_within_suites_and_namespaces() -> None:

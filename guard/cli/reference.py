@@ -42,7 +42,7 @@ EXAMPLES: dict[str, str] = {
     "sarif": '{ kind = "sarif", source = "sast", fail_at = "high", max_age = "7d" }',
     "vulnerabilities": '{ kind = "vulnerabilities", source = "dependencies", fail_at = "high", max_age = "24h" }',
     "secrets": '{ kind = "secrets", source = "gitleaks", max_age = "24h" }',
-    "junit": '{ kind = "junit", source = "acceptance", tests = ["*AT[-_]052*"], max_age = "7d" }',
+    "junit": '{ kind = "junit", source = "acceptance", tests = ["AT-052"], max_age = "7d" }',
     "script": '{ kind = "script", source = "contracts", script = "scripts/ci/contracts_validate.sh", max_age = "7d" }',
     "contract": '{ kind = "contract", source = "contract-changes", breaking_label = "BREAKING:" }',
     "document": '{ kind = "document", path = "doc/Threat_Model.md", reviewed_field = "reviewed", max_age = "90d" }',

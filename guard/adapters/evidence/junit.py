@@ -22,15 +22,24 @@ BAD = {
     "error": "ended in an error",
     "skipped": "was skipped",
     "disabled": "was disabled",
+    "rerun": "failed before it passed",
     "rerunFailure": "failed before it passed",
     "rerunError": "failed before it passed",
     "flakyFailure": "failed before it passed",
     "flakyError": "failed before it passed",
 }
-"""Elements inside a test case that say it did not simply pass (JUnit, Surefire's reruns, gtest)."""
+"""Elements inside a test case that say it did not simply pass (JUnit, the reruns of Surefire and pytest, gtest); an
+expected failure is `skipped` in pytest's."""
+
+ID = re.compile(r"[A-Za-z]+[-_][0-9]+")
+"""A name such as `AT-052`, which is looked for as a word of its own in any case of letters, with `-` or `_`: not in
+`AT-0521`, nor in `XAT-052`."""
 
 GOOD_WORDS = frozenset({"", "run", "completed", "passed", "pass", "success", "ok"})
 """What the attributes `status` and `result` of some dialects say of a test that ran and passed."""
+
+MAX_SUITES = 20
+"""How many suites around a test are looked at for its name."""
 
 NAMED = 5
 """How many cases are named of one pattern; the rest are counted."""
@@ -38,10 +47,11 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test case: all it may be known by, and how it ended; "" is passed."""
+    """One test case: all it may be known by, how it ended ("" is passed), and the names of the suites around it."""
 
     names: tuple[str, ...]
     ended: str
+    suites: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -81,9 +91,7 @@ def _summary(spec: Junit) -> str:
 
 
 def _problems(spec: Junit, pattern: str, cases: tuple[Case, ...], again: str) -> Iterator[Finding]:
-    found = [
-        case for case in cases if any(name == pattern or fnmatchcase(name, pattern) for name in case.names)
-    ]
+    found = _named(pattern, cases)
     if not found:
         message = f"{spec.source}: the test {pattern} is not in the report"
         fix = f"write or select the test {pattern}, run it, then: {again}"
@@ -96,12 +104,40 @@ def _problems(spec: Junit, pattern: str, cases: tuple[Case, ...], again: str) ->
         yield Finding("junit.not-passed", message, fix=fix, who=("author", "ci"))
 
 
+def _named(pattern: str, cases: tuple[Case, ...]) -> list[Case]:
+    word = None
+    if ID.fullmatch(pattern):
+        letters, digits = re.split("[-_]", pattern)
+        word = re.compile(rf"(?<![a-z0-9]){letters}[-_]{digits}(?![a-z0-9])", re.IGNORECASE)
+    return [
+        case
+        for case in cases
+        if any(name == pattern or fnmatchcase(name, pattern) for name in case.names)
+        or (word and any(word.search(name) for name in (*case.names, *case.suites)))
+    ]
+
+
 def parse_junit(data: bytes, what: str) -> tuple[Case, ...]:
     """Every test case of a JUnit report, at any depth. Raises Unreadable for what is none, and for any DTD."""
     root = _parse_xml(countable(bounded(data, what), what, b"<"), what)
     if _tag(root) not in {"testsuites", "testsuite"}:
         raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(_tag(root), limit=60)}")
-    return tuple(_case(element) for element in root.iter() if _tag(element) == "testcase")
+    return tuple(_cases(root))
+
+
+def _cases(root: Element) -> Iterator[Case]:
+    """In the order of the report, however deep; without recursion, which a hostile depth would end."""
+    todo: list[tuple[Element, tuple[str, ...]]] = [(root, ())]
+    while todo:
+        element, suites = todo.pop()
+        if _tag(element) == "testcase":
+            yield _case(element, suites)
+            continue
+        name = element.get("name", "")
+        inner = (
+            (*suites[-MAX_SUITES:], name) if name and _tag(element) in {"testsuite", "testsuites"} else suites
+        )
+        todo += [(child, inner) for child in reversed(element)]
 
 
 def _parse_xml(data: bytes, what: str) -> Element:
@@ -129,13 +165,13 @@ def _tag(element: Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _case(element: Element) -> Case:
-    name, group = element.get("name", ""), element.get("classname", "")
+def _case(element: Element, suites: tuple[str, ...]) -> Case:
+    name, group = element.get("name", "").strip(), element.get("classname", "").strip()
     properties = [child for holder in element if _tag(holder) == "properties" for child in holder]
     values = [child.get("value") or (child.text or "").strip() for child in properties]
     names = [value for value in values if value]
     names += [name, f"{group}.{name}"] if group else [name]
-    return Case(tuple(names), _ended(element))
+    return Case(tuple(names), _ended(element), suites)
 
 
 def _ended(element: Element) -> str:
