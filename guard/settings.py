@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import tomllib
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -85,6 +86,29 @@ class VerifySettings(BaseModel):
         return {"ledger": "", "offline": "offline", "service": self.service or ""}[self.by]
 
 
+class ProbeTarget(BaseModel):
+    """A running system that probes may ask: `[probes.NAME]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="its address, `https://…` or `http://…`, without a name or password")
+    addresses: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(), description="the addresses and networks that it may be at besides public ones"
+    )
+    token: str = Field(default="", description="the environment variable that holds its bearer token")
+    ca: Path | None = Field(default=None, description="the certificates to trust, from this folder on")
+    timeout: Duration = Field(default=timedelta(seconds=5), description="how long one question may take")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        plain = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+        if not plain or parts.username is not None or parts.port == 0:
+            raise ValueError("expected https://HOST/PATH without a user, a query or a fragment")
+        return url
+
+
 class ServerSettings(BaseModel):
     """`settings.toml`."""
 
@@ -99,6 +123,10 @@ class ServerSettings(BaseModel):
         description="`@group` → the principals (allowed_signers names) that belong to it",
     )
     protect: tuple[str, ...] = Field(default=(), description="branches protected whatever any policy says")
+    probes: dict[str, ProbeTarget] = Field(
+        default_factory=dict,
+        description="the name that policies give a running system → where it may be asked",
+    )
     attestation_keys: dict[str, Path] = Field(
         default_factory=dict,
         description="the name that policies give a key → the file with its public half, in PEM, from this folder on",

@@ -179,6 +179,7 @@ def send_checkpoints(
 
 def operator_of(home: ServerHome) -> Operator:
     """What the operator of a server side knows and allows, for the kinds of evidence that need it."""
+    from guard.adapters.evidence.fetching import Target
     from guard.adapters.evidence.operator import Operator
     from guard.adapters.signers import read_allowed_signers
     from guard.core.model import Known, Unknown
@@ -189,7 +190,11 @@ def operator_of(home: ServerHome) -> Operator:
         )
     except SettingsError as error:
         signers = Unknown(error.message, fix=error.fix, who=("operator",))
-    return Operator(keys=home.attestation_keys, signers=signers)
+    targets = {
+        name: Target(one.url, one.addresses, one.token, home.path / one.ca if one.ca else None, one.timeout)
+        for name, one in home.settings.probes.items()
+    }
+    return Operator(keys=home.attestation_keys, targets=targets, signers=signers)
 
 
 def register_reader(git: Git, clock: Clock) -> RegisterReader:

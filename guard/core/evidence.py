@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from guard.core.model import Commit, Finding, Known, Unknown
 from guard.core.policy_words import Age, Name, Path, Scalar, Severity
 
+EXPECT_PATTERN = r"^(empty|(==|!=|<=|>=|<|>)\s*-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?)$"
+
 
 class Spec(BaseModel):
     """What every kind has in common; a key nobody knows is refused, never ignored."""
@@ -244,12 +246,61 @@ class Probe(Spec):
     target: Name = Field(
         description="the name that the operator's settings give the system; never an address"
     )
-    query: str | None = Field(default=None, description="what to ask it, in the system's own query language")
-    expect: str | None = Field(default=None, description="the answer that is wanted")
+    fields: dict[Name, Scalar] = Field(
+        default_factory=dict,
+        description="`http`: dotted keys of its JSON answer, and the value that each must have",
+    )
+    query: str | None = Field(
+        default=None, min_length=1, max_length=2000, description="`prometheus`: what to ask it, in PromQL"
+    )
+    expect: str | None = Field(
+        default=None,
+        pattern=EXPECT_PATTERN,
+        description="`prometheus`: what every value of the answer must be, such as `>= 0.99`, or `empty`",
+    )
+    rules: tuple[Name, ...] = Field(
+        default=(),
+        description="`prometheus`: alert rules that must be there and evaluated, with no severe alert firing",
+    )
+    alertmanager: Name | None = Field(
+        default=None,
+        description="`prometheus`: the operator's name of the Alertmanager that must lead `rules` to a receiver",
+    )
+    receivers: tuple[Name, ...] = Field(
+        default=(),
+        description="`alertmanager`, `prometheus`: the receivers that alerts must reach; any, if none is named",
+    )
+    severities: tuple[Name, ...] = Field(
+        default=("critical",), description="the values of the label `severity` of alerts that must not fire"
+    )
+    dashboards: tuple[Name, ...] = Field(
+        default=(), description="`grafana`: the uids of dashboards that must be there and show something"
+    )
     silenced: Literal["counts", "does-not-count"] = Field(
-        default="counts", description="whether a silenced alert still counts as firing"
+        default="counts", description="`alertmanager`: whether a silenced alert still counts as firing"
     )
     max_age: Age = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.probe == "http" and not self.fields:
+            raise ValueError(
+                "an http probe asks nothing; expected fields, the keys of the answer and their values"
+            )
+        if self.probe == "prometheus" and not (self.query or self.rules):
+            raise ValueError("a prometheus probe asks nothing; expected query and expect, or rules")
+        if (self.query is None) != (self.expect is None):
+            raise ValueError("query and expect belong together; expected both, or neither")
+        asked = {
+            "fields": "http", "query": "prometheus", "rules": "prometheus", "alertmanager": "prometheus",
+            "dashboards": "grafana",
+        }  # fmt: skip
+        wrong = next(
+            (key for key, probe in asked.items() if getattr(self, key) and probe != self.probe), None
+        )
+        if wrong:
+            raise ValueError(f"{wrong} belongs to the {asked[wrong]} probe; this one is {self.probe}")
+        return self
 
 
 class Attestation(Submitted):

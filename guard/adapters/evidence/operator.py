@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guard.adapters.evidence.fetching import Target
 from guard.core.allowed_signers import AllowedSigners
 from guard.core.model import Fact, Unknown
 
@@ -18,10 +19,12 @@ NOT_HERE = Unknown(
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """`keys` is the name of an attestation key → the file with its public half, in PEM; None where there are no
-    operator's settings at all. `signers` says whose commits are signed with which key."""
+    """`keys` is the name of an attestation key → the file with its public half, in PEM; `targets` the name of a
+    running system → where it may be asked; both are None where there are no operator's settings at all. `signers`
+    says whose commits are signed with which key."""
 
     keys: Mapping[str, Path] | None = None
+    targets: Mapping[str, Target] | None = None
     signers: Fact[AllowedSigners] = field(default=NOT_HERE)
 
 
