@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Stage:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
             "NO_COLOR": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHON": sys.executable,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
@@ -70,6 +72,21 @@ class Stage:
             check=False,
         )
         return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
+
+    def start(self, *command: str, cwd: str) -> str:
+        """Start something that runs until the demo is over; the first line that it says."""
+        process = subprocess.Popen(
+            self._resolved(command),
+            cwd=self.folder / cwd,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        weakref.finalize(self, _end, process)
+        line = process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise DemoFailed(f"{shlex.join(command)} does not start")
+        return line.decode("utf-8", errors="replace").strip()
 
     def must(self, *command: str, cwd: str, **env: str) -> str:
         """Run quietly something that has to work; its output."""
@@ -129,6 +146,11 @@ class Stage:
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.communicate()
 
 
 def _readable(command: Sequence[str]) -> str:

@@ -27,6 +27,18 @@ def run_on_node(node: str, command: str) -> str:
     done = subprocess.run(["ssh", "--", node, *ALLOWED[command]], capture_output=True, text=True, check=True)
     return done.stdout
 '''
+CHECKS = (
+    ("contracts", "contracts_validate", "contracts.json"),
+    ("breaking-changes", "contracts_breaking_change", ""),
+    ("dast", "dast_scan", "dast.sarif"),
+    ("dependencies", "dependencies_check", ""),
+    ("secrets", "secrets_scan", ""),
+    ("ci", "all", ""),
+    ("release-notes", "release_notes_check", ""),
+    ("compatibility-notes", "compatibility_notes_check", ""),
+)
+"""The source that a gate names, the script that makes its evidence, and the report that the script writes."""
+
 HOTFIX = "# Health\n\n`GET /healthz` answers 200 while the ledger can be read.\n"
 
 
@@ -133,9 +145,15 @@ def _supply_what_is_missing(stage: Stage, flawed: str) -> str:
     stage.must("git", "push", "-q", "origin", "master", cwd="dev")
     propose(stage, "r2", "Release 1.2.0")
     run_the_tools(stage, scan_status=0)
-    signoff = ("guard", "signoff")
-    stage.show(*signoff, "security.threat-model", *who(stage, "security@demo.example"), cwd="dev")
-    stage.show(*signoff, "reliability.restore-drill", *who(stage, "owner@demo.example"), cwd="dev")
+    run_the_checks(stage)
+    signoff, owner, security = ("guard", "signoff"), "owner@demo.example", "security@demo.example"
+    for gate, person in (
+        ("security.threat-model", security),
+        ("security.control-verification", security),
+        ("architecture.adrs", owner),
+        ("reliability.restore-drill", owner),
+    ):
+        stage.show(*signoff, gate, "--commit", "HEAD", *who(stage, person), cwd="dev")
     approve = ("guard", "approve", "--head", "master")
     stage.show(*approve, *who(stage, "owner@demo.example"), cwd="dev")
     stage.show(
@@ -232,8 +250,16 @@ def run_the_tools(stage: Stage, *, scan_status: int) -> None:
         cwd="dev",
         lines=4,
     )
-    for source, script in (("contracts", "contracts_validate"), ("release-notes", "release_notes_check")):
-        stage.show(*run, "--source", source, "--", f"scripts/ci/{script}.sh", cwd="dev", lines=4)
+
+
+def run_the_checks(stage: Stage) -> None:
+    """The rest of CI's part: every script whose result a gate asks for."""
+    run = ("guard", "evidence", "run", *who(stage, "ci@demo.example"), "--commit", "HEAD")
+    for source, script, report in CHECKS:
+        file = str(stage.folder / "reports" / report)
+        said = ("--report", file) if report else ()
+        command = (f"scripts/ci/{script}.sh", *([file] if report else []))
+        stage.show(*run, "--source", source, *said, "--", *command, cwd="dev", lines=4)
 
 
 def propose(stage: Stage, name: str, title: str) -> None:

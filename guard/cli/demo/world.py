@@ -38,7 +38,8 @@ def build(stage: Stage) -> None:
 
 
 def give_settings(stage: Stage) -> None:
-    """What the operator keeps on the server side: who signs with which key, and who belongs to which group."""
+    """What the operator keeps on the server side: who signs with which key, who belongs to which group, and which
+    running system may be asked; it is started here, and runs as long as the demo."""
     home = stage.folder / "platform.git" / "guard"
     signers = [f"{name} {(key_of(stage, name).with_suffix('.pub')).read_text().strip()}" for name in PEOPLE]
     (home / "allowed_signers").write_text("\n".join(signers) + "\n", encoding="utf-8")
@@ -47,6 +48,8 @@ def give_settings(stage: Stage) -> None:
         for group in belongs:
             groups.setdefault(group, []).append(name)
     lines = [f'"{group}" = {names!r}' for group, names in groups.items()]
+    port = stage.start("python", "-m", "platform_control.observe", "ops", cwd="dev")
+    lines += ["[probes.observability]", f'url = "http://127.0.0.1:{port}/"', 'addresses = ["127.0.0.1"]']
     settings = home / "settings.toml"
     settings.write_text(
         f"{settings.read_text(encoding='utf-8')}\n[groups]\n" + "\n".join(lines) + "\n", encoding="utf-8"
@@ -82,8 +85,9 @@ def _copy_platform(into: Path) -> None:
     with resources.as_file(resources.files("guard.cli.demo") / "platform") as source:
         shutil.copytree(source, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     today = datetime.now(UTC).date().isoformat()
-    model = into / "doc/security/Threat_Model.md"
-    model.write_text(model.read_text(encoding="utf-8").replace("@TODAY@", today), encoding="utf-8")
+    for document in (into / "doc").rglob("*.md"):
+        text = document.read_text(encoding="utf-8")
+        document.write_text(text.replace("@TODAY@", today), encoding="utf-8")
     for script in (into / "scripts/ci").iterdir():
         script.chmod(0o755)
 
