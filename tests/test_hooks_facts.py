@@ -1,4 +1,4 @@
-"""What git and the pre-commit framework do, which the hooks build on: should one of them change, it shows here first."""
+"""What git and the pre-commit framework do, which the hooks build on: a change in one of them shows here first."""
 
 from __future__ import annotations
 

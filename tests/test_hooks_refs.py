@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from guard.core.hookconfig import patterns
+from guard.journeys.compiled import are_patterns, write_compiled
 from hooks.refs import Update, is_own, likeness, parse_pushed, parse_received
 from hooks.say import Stop
 
@@ -119,3 +121,26 @@ def test_a_received_line() -> None:
     assert parse_received(f"{A} {B} refs/heads/y\n".encode()) == [Update("refs/heads/y", A, B)]
     with pytest.raises(Stop):
         parse_received(f"{A} refs/heads/y\n".encode())
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_patterns_are_a_text_that_a_shell_reads_back(tmp_path: Path, shell: str) -> None:
+    """Whatever a branch is called: a quote, a dollar or a substitution in its name is part of the name."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    names = (
+        "refs/heads/it's",
+        'refs/heads/"x"',
+        "refs/heads/$(touch pwned)`x`",
+        "refs/heads/größe;exit",
+        "refs/heads/a b",
+    )
+    lists = {"protected": patterns(names), "watched": names, "moves": ()}
+    write_compiled(tmp_path, {}, lists)
+    assert are_patterns(tmp_path, lists)
+    script = '. ./patterns; printf "%s\\n" "$guard_protected" -- "$guard_watched" -- "$guard_moves"'
+    done = subprocess.run([shell, "-c", script], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.decode().splitlines() == [*patterns(names), "--", *names, "--", ""]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hooks.json", "patterns"]
+    (tmp_path / "patterns").write_text("guard_protected=")
+    assert not are_patterns(tmp_path, lists)

@@ -31,8 +31,21 @@ def write_compiled(folder: Path, content: Mapping[str, object], lists: Mapping[s
     """Write `hooks.json`, and the fronts' lists of patterns as a text for the shell: `guard_NAME=…` for each. Each
     file is written whole or not at all. Raises GuardError."""
     write_text(folder, "hooks.json", json.dumps(content, indent=2) + "\n")
-    lines = (f"guard_{name}={shlex.quote(chr(10).join(listed))}\n" for name, listed in lists.items())
-    write_text(folder, "patterns", "".join(lines))
+    write_text(folder, "patterns", patterns_text(lists))
+
+
+def patterns_text(lists: Mapping[str, tuple[str, ...]]) -> str:
+    """What the fronts read: an assignment for each list, its patterns on lines of their own."""
+    return "".join(f"guard_{name}={shlex.quote(chr(10).join(listed))}\n" for name, listed in lists.items())
+
+
+def are_patterns(folder: Path, lists: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the fronts read just these."""
+    try:
+        text = (folder / "patterns").read_bytes()
+    except OSError:
+        return False
+    return text == patterns_text(lists).encode("utf-8", "surrogateescape")
 
 
 def write_text(folder: Path, name: str, text: str) -> None:

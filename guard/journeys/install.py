@@ -17,6 +17,7 @@ from guard.core.permit import PermitError, parse_jwks
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
 from guard.journeys.compiled import (
+    are_patterns,
     compiled_branches,
     forget_compiled,
     read_compiled,
@@ -296,6 +297,8 @@ def client_faults(repo: Repository, files: HookFiles, *, folders: bool = True) -
     protected, _ = compile_client(repo, remote)
     if document(protected, python="")["branches"] != compiled:
         faults.append(f"the compiled policy is not that of {remote}'s branches any more")
+    elif not are_patterns(file.parent, lists(protected, remote=remote, default=known_default(repo, remote))):
+        faults.append(f"{file.parent}/patterns is not what was compiled")
     return faults
 
 
