@@ -70,6 +70,10 @@ def _compiled_gone(world: World) -> None:
     shutil.rmtree(world.dev.path / ".git/guard")
 
 
+def _patterns_garbage(world: World) -> None:
+    (world.dev.path / ".git/guard/patterns").write_text("guard_protected=''\n")
+
+
 def _compiled_garbage(world: World) -> None:
     (world.dev.path / ".git/guard/hooks.json").write_text("[]")
 
@@ -85,6 +89,7 @@ def _compiled_garbage(world: World) -> None:
         _hooks_path,
         _compiled_gone,
         _compiled_garbage,
+        _patterns_garbage,
     ],
 )
 def test_what_is_wrong_is_seen_and_mended(
