@@ -5,6 +5,8 @@ A secret never stands in the file: each is a variable, or a file that a variable
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import tomllib
 from collections.abc import Mapping
@@ -32,6 +34,23 @@ def _without_secret(url: str) -> str:
     return url
 
 
+def _http(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("expected an address such as https://gitlab.example.com")
+    return url
+
+
+def _decodes(secret: str) -> bool:
+    """Whether a signing token holds a key (Standard Webhooks)."""
+    text = secret.removeprefix(SIGNING)
+    try:
+        return bool(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+SIGNING = "whsec_"
 Url = Annotated[str, AfterValidator(_without_secret)]
 
 
@@ -43,7 +62,9 @@ class ServiceSettings(BaseModel):
     forge: ForgeName = Field(
         description="`gitlab`, `github`, or `local` for a bare repository with no forge in front"
     )
-    url: Url = Field(default="", description="the forge's address; gitlab.com or api.github.com unless given")
+    url: Annotated[Url, AfterValidator(_http)] = Field(
+        default="", description="the forge's address; gitlab.com or api.github.com unless given"
+    )
     git_url: Url = Field(
         default="", description="what the mirror is fetched from; needed unless the forge is local"
     )
@@ -78,7 +99,9 @@ class ServiceSettings(BaseModel):
         pattern=r"^([1-9][0-9]{0,9})?$",
         description="the number of the merge request (GitHub: issue or pull request) where a comment tells it",
     )
-    pages: bool = Field(default=False, description="show decisions to whoever can reach the service")
+    pages: bool = Field(
+        default=False, strict=True, description="show decisions to whoever can reach the service"
+    )
 
     @model_validator(mode="after")
     def _somewhere_to_fetch_from(self) -> Self:
@@ -114,7 +137,9 @@ def load_service_settings(home: Path) -> ServiceSettings:
         raise SettingsError(f"{file}: {error}", fix="mend the file or its permissions") from None
     except ValidationError as error:
         lines = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
+            ": ".join(
+                filter(None, (".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, ")))
+            )
             for item in error.errors(include_input=False)
         )
         raise SettingsError(f"{file}: {lines}", fix="mend the key; see docs/service.md") from None
@@ -133,6 +158,12 @@ def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secre
             f"no webhook secret is set: {prefix}_WEBHOOK_SECRET is missing or empty",
             fix=f"export {prefix}_WEBHOOK_SECRET=… (or …_FILE=PATH), the same as in the webhook's settings",
             code="settings.no-webhook-secret",
+        )
+    if any(one.startswith(SIGNING) and not _decodes(one) for one in webhook):
+        raise SettingsError(
+            f"{prefix}_WEBHOOK_SECRET holds a signing token that is cut: what follows {SIGNING} is no base64",
+            fix="copy the signing token from the webhook's settings again",
+            code="settings.webhook-secret",
         )
     token = _read(f"{prefix}_TOKEN", environ).strip()
     if not token:

@@ -222,6 +222,11 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
     from guard.adapters.memberships import Memberships
     from guard.adapters.told import ToldMemory
 
+    if not (folder / "settings.toml").exists():
+        raise SettingsError(
+            f"{folder} is no service's folder: there is no settings.toml",
+            fix="write settings.toml and service.toml there; docs/service.md shows both",
+        )
     home = load_home(folder)
     settings = load_service_settings(home.path)
     secrets = load_secrets(settings, os.environ if environ is None else environ)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,6 +23,7 @@ from guard.service_settings import ServiceSettings, load_secrets, load_service_s
 from guard.wiring_service import open_service
 from tests.doubles.github.deliveries import Delivery as GitHubDelivery
 from tests.doubles.gitlab.deliveries import Hook
+from tests.gitrepo import clean_environment
 from tests.service_sides import BRANCH, SECRET
 from tests.service_world import CHECK, CI, ServiceWorld, as_json, call, serving
 
@@ -209,6 +213,8 @@ def test_secrets_from_files_several_of_them_and_never_shown(tmp_path: Path) -> N
         pytest.param('forge = "gitlab"\ngit_url = "https://u:hunter2@h/x"', "git_url", id="secret-in-url"),
         pytest.param('forge = "local"\nlease = "soon"', "lease", id="no-span"),
         pytest.param("forge =", "service.toml", id="no-toml"),
+        pytest.param('forge = "local"\npages = "yes"', "pages", id="text-for-a-switch"),
+        pytest.param('forge = "gitlab"\ngit_url = "x"\nurl = "gitlab.example"', "https://", id="no-address"),
     ],
 )
 def test_settings_name_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
@@ -217,6 +223,25 @@ def test_settings_name_what_is_wrong(tmp_path: Path, text: str, named: str) -> N
         load_service_settings(tmp_path)
     assert named in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_a_signing_token_that_is_cut_is_refused_before_it_turns_every_delivery_away() -> None:
+    settings = ServiceSettings(forge="gitlab", git_url="https://gitlab.com/a/b.git")
+    environ = {"GUARD_GITLAB_WEBHOOK_SECRET": "whsec_!!!", "GUARD_GITLAB_TOKEN": "glpat-x"}
+    with pytest.raises(SettingsError, match="signing token"):
+        load_secrets(settings, environ)
+
+
+def test_an_address_that_is_taken_is_said_before_anything_is_begun(gitlab: ServiceWorld) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "guard.cli.main", "serve", "--home", str(gitlab.home), "--port", str(port)],
+            env={**clean_environment(), **gitlab.environ()}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert f"settings.address: nobody can listen on 127.0.0.1 port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def evidence(commit: str, **fields: str) -> EvidenceSubmitted:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
 
 import uvicorn
 
-from guard.core.errors import GuardError
+from guard.core.errors import GuardError, SettingsError
 from guard.journeys.publish import protection_warnings
 from guard.wiring_service import Service, open_service
 from webhook_app.app import create_app
@@ -31,6 +32,8 @@ def serve(home: Path, *, role: str = "all", host: str | None = None, port: int |
     """Serve until interrupted. Raises SettingsError for whatever is missing, before anything is served."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     service = open_service(home)
+    # Before anything is begun: two services of one folder may well both work, and not both listen.
+    door = None if role == "worker" else _listen(host or service.settings.host, port, service)
     stop = threading.Event()
     threads = _threads(service, stop) if role != "web" else []
     # The forge may be slow or down just now, which is no reason not to take deliveries in.
@@ -40,11 +43,11 @@ def serve(home: Path, *, role: str = "all", host: str | None = None, port: int |
     # uvicorn raises the signal again when it is done, and by default that would end the process on the spot.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        if role == "worker":
+        if door is None:
             while not _dead(threads):
                 stop.wait(1.0)
         else:
-            _open_door(service, threads, host=host, port=port)
+            _open_door(service, threads, door)
     except KeyboardInterrupt:
         log.info("interrupted")
     finally:
@@ -53,14 +56,24 @@ def serve(home: Path, *, role: str = "all", host: str | None = None, port: int |
             thread.join(GRACE)
 
 
-def _open_door(
-    service: Service, threads: list[threading.Thread], *, host: str | None, port: int | None
-) -> None:
+def _listen(host: str, port: int | None, service: Service) -> socket.socket:
+    """Raises SettingsError where nobody can listen there."""
+    where = service.settings.port if port is None else port
+    try:
+        family, *_, address = socket.getaddrinfo(host, where, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"nobody can listen on {host} port {where}: {error.strerror or error}",
+            fix="name another address: host and port in service.toml, or --host and --port; or end what listens there",
+            code="settings.address",
+        ) from None
+
+
+def _open_door(service: Service, threads: list[threading.Thread], door: socket.socket) -> None:
     app = create_app(service, ready=lambda: _dead(threads))
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        host=host or service.settings.host,
-        port=service.settings.port if port is None else port,
         log_level="info",
         access_log=False,
         server_header=False,
@@ -68,6 +81,8 @@ def _open_door(
         timeout_graceful_shutdown=10,
         limit_concurrency=200,
     )
+    log.info("listening on http://%s:%s", *door.getsockname()[:2])
+    uvicorn.Server(config).run(sockets=[door])
 
 
 def _report(service: Service) -> None:
