@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from guard.adapters.evidence import KINDS
 from guard.cli.init import Origin, catalogue_template, filled_catalogue, parse_origin
 from guard.cli.main import status_of
 from guard.core.errors import UsageError
-from guard.core.evidence import All, AnyOf, Approvals, Inventory, Junit, Register, Sarif, leaves
+from guard.core.evidence import All, AnyOf, Approvals, Inventory, Junit, Register, Submitted, leaves
 from guard.core.policy import Gate, Policy
 from guard.core.policy_text import parse_policy
 from tests.gitrepo import Repo
@@ -86,10 +87,10 @@ def test_three_gates_are_conditional(catalogue: dict[str, Gate]) -> None:
 def test_the_evidence_that_the_page_names(catalogue: dict[str, Gate]) -> None:
     vulnerabilities = catalogue["security.vulnerabilities"].evidence
     assert isinstance(vulnerabilities, All)
-    assert [part.source for part in vulnerabilities.all if isinstance(part, Sarif)] == [
-        "sast",
-        "dast",
-        "dependencies",
+    assert [(part.kind, part.source) for part in vulnerabilities.all if isinstance(part, Submitted)] == [
+        ("sarif", "sast"),
+        ("sarif", "dast"),
+        ("vulnerabilities", "dependencies"),
     ]
     approval = catalogue["delivery.approval"].evidence
     assert isinstance(approval, All)
@@ -254,3 +255,35 @@ def test_no_credential_of_the_remote_reaches_the_file(clone: Repo) -> None:
     text = (clone.path / "guard.toml").read_text(encoding="utf-8")
     assert "hunter2" not in text
     assert "me:" not in text
+
+
+@pytest.mark.parametrize(
+    ("forge", "ci"),
+    [
+        pytest.param("gitlab", ("ci", None), id="jobs"),
+        pytest.param("github", ("ci", "ci.yml"), id="jobs-of-a-workflow"),
+        pytest.param("local", ("script", None), id="a-script-where-there-is-no-forge"),
+    ],
+)
+def test_each_forge_gets_a_catalogue_that_it_can_satisfy(forge: str, ci: tuple[str, str | None]) -> None:
+    text = filled_catalogue(forge=forge, repository="a/b", branch="release/x", upstream="main")
+    gates = {gate.id: gate for gate in parse_policy(text.encode(), where="guard.toml").policy.gates}
+    assert len(gates) == 28
+    evidence = gates["delivery.ci"].evidence
+    assert (getattr(evidence, "kind", None), getattr(evidence, "workflow", None)) == ci
+    kinds = {leaf.kind for gate in gates.values() for _, leaf in leaves(gate.evidence, prefix="")}
+    assert kinds <= {name for name, reader in KINDS.items() if reader} | {"approvals"}, (
+        "every kind can be read"
+    )
+
+
+def test_the_page_leads_from_every_gate_to_its_line_in_the_profile() -> None:
+    from guard.cli.catalogue import DOCUMENTS, catalogue_page, catalogue_text, gate_lines
+
+    lines, text, page = gate_lines(), catalogue_text().splitlines(), catalogue_page()
+    assert set(lines) == set(TITLES)
+    for gate, number in lines.items():
+        assert text[number - 1] == f'id = "{gate}"'
+        assert f"| `{gate}` | {number} |" in page
+    named = {gate for _, place in DOCUMENTS if isinstance(place, tuple) for gate in place}
+    assert named <= set(TITLES)

@@ -19,6 +19,14 @@ from guard.render.safe import plain
 BRANCH = "release/platform-control"
 PROMOTE = "scripts/ci/platform_control_promote_release_branch.sh"
 
+JOBS = 'jobs = ["contracts_validate", "contracts_breaking_change", "integration", "e2e"]'
+CI = {
+    "gitlab": f'{{ kind = "ci", {JOBS} }}',
+    "github": f'{{ kind = "ci", {JOBS}, workflow = "ci.yml" }}',
+    "local": '{ kind = "script", source = "ci", script = "scripts/ci/all.sh", max_age = "7d" }',
+}
+"""What the gate `delivery.ci` asks on each forge; without one the checks are run and their end is submitted."""
+
 _SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?(?P<host>[^/:@]+):(?P<path>(?!//).+)$")
 
 
@@ -81,8 +89,9 @@ def filled_catalogue(*, forge: str, repository: str, branch: str, upstream: str)
     """The catalogue for one repository, known to be valid. Raises UsageError for a name that no policy can hold."""
     owner = repository.rpartition("/")[0].partition("/")[0]
     group = f"@{owner}/" if owner else "@"
+    template = catalogue_template().replace('"{{ci}}"', CI[forge])
     promote = PROMOTE if branch == BRANCH else ""
-    text = _without_promote(catalogue_template()) if not promote else catalogue_template()
+    text = template if promote else _without_promote(template)
     text = _fill(
         text,
         {

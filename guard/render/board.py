@@ -34,11 +34,17 @@ def sections(decision: Decision) -> tuple[Section, ...]:
     for group, title in GROUPS.items():
         verdicts = tuple(verdict for verdict in decision.verdicts if verdict.group == group)
         if verdicts:
-            found.append(Section(title, worst(verdict.outcome for verdict in verdicts), verdicts))
+            found.append(Section(title, _together(verdicts), verdicts))
     for verdict in decision.verdicts:
         if not verdict.group and verdict.id != "incidents":
             found.append(Section(RULE_TITLES.get(verdict.id, verdict.title), verdict.outcome, (verdict,)))
     return tuple(found)
+
+
+def _together(verdicts: tuple[Verdict, ...]) -> Outcome:
+    """As bad as the worst; what does not apply says nothing beside what does."""
+    applying = [one.outcome for one in verdicts if one.outcome != Outcome.NOT_APPLICABLE]
+    return worst(applying) if applying else Outcome.NOT_APPLICABLE
 
 
 def incidents(decision: Decision) -> Verdict | None:
