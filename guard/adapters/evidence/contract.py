@@ -161,14 +161,14 @@ def _label(spec: Contract, label: str, sources: EvidenceSources) -> str | Findin
         if setter.value is not None and setter.value.casefold() in allowed:
             return f"{shown(label, limit=80)} by {shown(setter.value, limit=80)}"
         setters += [setter.value] if setter.value is not None else []
-    roles = " or ".join(spec.labelled_by)
+    roles, name = " or ".join(spec.labelled_by), shown(label, limit=80)
     why = (
         f"was set by {shown(setters[0], limit=80)}, who is no {roles} owner"
         if setters
         else "is not on the proposal"
     )
-    fix = f"let a {roles} owner look at the breaking changes and set the label {label} on the proposal"
-    return Finding("contract.label", f"{spec.source}: the label {label} {why}", fix=fix, who=spec.labelled_by)
+    fix = f"let a {roles} owner look at the breaking changes and set the label {name} on the proposal"
+    return Finding("contract.label", f"{spec.source}: the label {name} {why}", fix=fix, who=spec.labelled_by)
 
 
 def _guide(path: str, sources: EvidenceSources) -> str | Finding:
