@@ -24,6 +24,7 @@ from guard.core.facts import (
     Submission,
 )
 from guard.core.model import Commit, Fact
+from guard.core.notes import Log
 
 
 class Clock(Protocol):
@@ -80,6 +81,10 @@ class Git(Protocol):
 
     def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
         """Every path at which the two trees differ, both sides of a rename, sorted."""
+        ...
+
+    def log(self, since: Commit, head: Commit) -> Log:
+        """The commits of `since..head` with what their messages say and name, oldest first."""
         ...
 
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:

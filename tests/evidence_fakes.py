@@ -17,6 +17,7 @@ from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
 from guard.core.facts import Authorship, Job, LineageFacts, Proposal, SignOff, Submission
 from guard.core.model import Commit, Fact, Known, Unknown
+from guard.core.notes import Log
 from tests.builders import NEW, NOW, UPSTREAM, candidate
 
 EVIDENCE: TypeAdapter[Any] = TypeAdapter(Evidence)
@@ -113,6 +114,9 @@ class HeldTree:
     def changed(self, old: Commit, new: Commit) -> tuple[str, ...]:
         assert {old, new} == {UPSTREAM, NEW}, "the candidate is compared with upstream"
         return self.differs
+
+    def log(self, since: Commit, head: Commit) -> Log:
+        raise NotImplementedError
 
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
         return {}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
@@ -20,6 +20,9 @@ from guard.adapters.lineage.work import Asked
 from guard.core.errors import GitError
 from guard.core.facts import Authorship, Hand, LineageFacts
 from guard.core.model import Commit
+
+if TYPE_CHECKING:
+    from guard.core.notes import Log
 
 _REF_RULES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
 """Where git looks for a short name (gitrevisions), in its order."""
@@ -238,6 +241,14 @@ class GitRepo:
         _demand_names(commit)
         self._demand_whole_history(commit)
         return written_by(self._scratch, self._objects, commit, files)
+
+    def log(self, since: Commit, head: Commit) -> Log:
+        """The commits of `since..head` with their messages, oldest first."""
+        from guard.adapters.git_log import read_log  # what most commands have no use for
+
+        commits = self.range(since, head)
+        self.demand_complete(commits)
+        return read_log(self._scratch, self._objects, since, commits)
 
     def _demand_whole_history(self, commit: Commit) -> None:
         if self._scratch.shallow:

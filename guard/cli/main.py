@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "readiness": ("guard.cli.check:readiness", "Show only the readiness gates."),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
     "drift": ("guard.cli.drift:drift", "List what a release branch has that upstream has not."),
+    "notes": ("guard.cli.notes:notes", "Draft release notes from the log, or say what they leave out."),
     "approve": ("guard.cli.statements:approve", "Approve the promotion of one commit."),
     "withdraw": ("guard.cli.statements:withdraw", "Withdraw your approval of a commit."),
     "signoff": ("guard.cli.statements:signoff", "Sign off one readiness gate."),

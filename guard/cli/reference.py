@@ -49,6 +49,7 @@ EXAMPLES: dict[str, str] = {
     "adrs": '{ kind = "adrs", path = "architecture/adrs", role = "platform" }',
     "inventory": '{ kind = "inventory", path = "doc/operations/runbooks", minimum = 38 }',
     "register": '{ kind = "register", path = "doc/Assumptions.md", entry = "A-016", state = ["validated"] }',
+    "notes": '{ kind = "notes", part = "release", path = "doc/releases", queue = "doc/Active_Work_Queue.md" }',
     "signoff": '{ kind = "signoff", role = "security", max_age = "90d" }',
     "probe": '{ kind = "probe", probe = "grafana", target = "slo-dashboards", max_age = "15m" }',
     "attestation": (

@@ -15,6 +15,7 @@ from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
 from guard.render.drift import drift_schema
 from guard.render.lineage_schema import lineage_schema
+from guard.render.notes import notes_schema
 
 
 def _json(schema: dict[str, Any]) -> str:
@@ -27,6 +28,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/decision.schema.json": lambda: _json(decision_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
+    "schemas/notes.schema.json": lambda: _json(notes_schema()),
     "schemas/statement.schema.json": lambda: _json(statement_schema()),
     "policy-reference.md": policy_reference,
     "catalogue.md": catalogue_page,

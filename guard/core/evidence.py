@@ -228,6 +228,27 @@ class Register(Spec):
         return self
 
 
+class NotesKept(Spec):
+    """Release or compatibility notes on upstream that leave nothing out of what the promotion brings."""
+
+    kind: Literal["notes"]
+    part: Literal["release", "compatibility"] = Field(
+        description="what they have to tell: every change and finished work, or every breaking change"
+    )
+    path: Path = Field(description="the file on upstream, or a folder of them")
+    queue: Path | None = Field(
+        default=None,
+        description="the work queue on upstream whose finished entries (`completed_at`) have to be told",
+    )
+    contract: Name | None = Field(
+        default=None, description="the source of a contract report whose breaking changes have to be told"
+    )
+    ignore: tuple[Name, ...] = Field(
+        default=(),
+        description="globs of the titles that need no note, such as `ci:*`; a breaking change always does",
+    )
+
+
 class Signoff(Spec):
     """A person holding the role signed for this gate, for this commit or within `max_age`."""
 
@@ -348,6 +369,7 @@ Leaf: TypeAlias = (
     | Adrs
     | Inventory
     | Register
+    | NotesKept
     | Signoff
     | Probe
     | Attestation
@@ -382,6 +404,7 @@ Evidence: TypeAlias = Annotated[
     | Annotated[Adrs, Tag("adrs")]
     | Annotated[Inventory, Tag("inventory")]
     | Annotated[Register, Tag("register")]
+    | Annotated[NotesKept, Tag("notes")]
     | Annotated[Signoff, Tag("signoff")]
     | Annotated[Probe, Tag("probe")]
     | Annotated[Attestation, Tag("attestation")]

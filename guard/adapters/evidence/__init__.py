@@ -12,6 +12,7 @@ from guard.adapters.evidence.contract import read_contract
 from guard.adapters.evidence.document import read_document
 from guard.adapters.evidence.inventory import read_inventory
 from guard.adapters.evidence.junit import read_junit
+from guard.adapters.evidence.notes import read_notes
 from guard.adapters.evidence.probe import read_probe
 from guard.adapters.evidence.register import read_register
 from guard.adapters.evidence.sarif import read_sarif
@@ -42,6 +43,7 @@ KINDS: dict[str, Reader | None] = {
     "contract": read_contract,
     "adrs": read_adrs,
     "register": read_register,
+    "notes": read_notes,
     "probe": read_probe,
     "attestation": read_attestation,
     "approvals": None,  # judged in core, from the approval rule's own verdict
