@@ -147,7 +147,7 @@ def _leaf(leaf: Leaf) -> str:
     """The kind and what it looks at: a path, a source, a role."""
     shown = [f"`{leaf.kind}`"]
     said = leaf.model_dump(exclude_defaults=True, exclude={"kind"})
-    for key in ("path", "script", "source", "entry", "target", "role"):
+    for key in ("part", "path", "queue", "script", "source", "entry", "target", "role"):
         if key in said:
             shown.append(str(said[key]))
     for key in ("tests", "jobs"):
