@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.gitrepo import Repo
-from tests.hook_world import BRANCH, REF, World, build, guard
+from tests.hook_world import BRANCH, NO_HOOKS, REF, World, build, guard
+from tests.transports import over_http
 
 EMPTY = "#!/bin/sh\n"
 EMPTY_PYTHON = f"#!{sys.executable}\nraise SystemExit(1)\n"
@@ -68,12 +69,20 @@ def pushes(folder: Path, runs: int) -> int:
         f"    guard / empty sh pre-push alone = {medians['guard'] / alone:.2f}, of which {price:.2f} is git's"
     )
     print("        price of running anything at all where local moves are refused (reference-transaction)")
-    return verdict(medians, "guard", "empty sh, same places", limit=1.1)
+    missed = verdict(medians, "guard", "empty sh, same places", limit=1.1)
+    with ExitStack() as stack:
+        for name, world in clones.items():
+            url, _ = stack.enter_context(over_http(world.bare.path, folder / "http" / name, {}))
+            world.dev.git("remote", "set-url", "origin", url)
+        commands = {name: push(world, "http") for name, world in clones.items()}
+        medians = measure("the same over smart HTTP on this machine", commands, max(runs // 2, 5))
+    print(f"    guard / empty sh pre-push alone = {medians['guard'] / medians['empty sh pre-push']:.2f}")
+    return missed
 
 
-def push(world: World) -> Run:
+def push(world: World, kind: str = "feature") -> Run:
     def run(number: int) -> None:
-        world.dev.git("push", "-q", "origin", f"master:refs/heads/feature/{number}")
+        world.dev.git("push", "-q", "origin", f"master:refs/heads/{kind}/{number}")
 
     return run
 
@@ -132,7 +141,7 @@ def commits(folder: Path, runs: int) -> None:
     fewer = max(runs // 3, 5)
     compare("commit on an ordinary branch", {name: commit(world) for name, world in worlds.items()}, fewer)
     for world in worlds.values():
-        world.dev.git("switch", "-q", "-c", BRANCH, f"origin/{BRANCH}")
+        world.dev.git(*NO_HOOKS, "switch", "-q", "-c", BRANCH)
         (world.dev.path / "app.py").write_text("refused\n")
     del worlds["no hooks"]
     words = ("commit", "-q", "-a", "-m", "x")
