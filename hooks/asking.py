@@ -80,7 +80,11 @@ def _connected(host: str, port: int, scheme: str, seconds: float) -> Any:
     import _socket  # the module around it takes as long to import as the question does
 
     refused = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM):
+    # As bytes, because for a text Python imports the tables of all scripts.
+    found = _socket.getaddrinfo(
+        host.encode("idna" if not host.isascii() else "ascii"), port, 0, _socket.SOCK_STREAM
+    )
+    for family, kind, protocol, _, address in found:
         stream = _socket.socket(family, kind, protocol)
         stream.settimeout(seconds)
         try:

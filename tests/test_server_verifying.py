@@ -6,14 +6,22 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from guard.adapters.keys import create_signing_key
 from guard.core.permit import sign
@@ -323,3 +331,66 @@ class TestTheQuestion:
         status, said = self.ask(url, body)
         assert status in {403, 413}
         assert said["code"] in {"permit.question", "delivery.too-large"}
+
+
+class TestTls:
+    """A service behind TLS: one whose certificate is trusted is asked, any other is nobody."""
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_the_certificate_decides(self, tmp_path: Path, trusted: bool) -> None:
+        world = build(tmp_path / "w")
+        certificate = self_signed(tmp_path)
+        with agreeing(certificate) as url:
+            assert guard("install", "--server", world.bare.path, "--ask", url) == 0
+            trust = {
+                "SSL_CERT_FILE": str(certificate if trusted else "/dev/null"),
+                "SSL_CERT_DIR": str(tmp_path / "no"),
+            }
+            taken, said = push(world, f"{world.new}:{REF}", tokens=("any",), server=trust)
+        assert taken is trusted, said
+        assert trusted or "permit.unverifiable: " in said
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for localhost with its key, in one PEM file."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, None)
+    )  # fmt: skip
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+@contextmanager
+def agreeing(certificate: Path) -> Iterator[str]:
+    """A server that says yes to whatever it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({**asked, "permit": "a-permit-of-its-own"}).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from guard.core.errors import Refused
-from guard.core.permit import PermitError, verify
+from guard.core.permit import CLOCK_SKEW, MAX_LIFE, PermitError, verify
 from guard.core.permit_check import unchecked_claims
 from guard.journeys.moves import Moved
 from guard.ports import Entry, Ledger
@@ -88,7 +88,10 @@ def spend_here(folder: Path, moves: Iterable[Moved], tokens: Iterable[str]) -> l
 
 
 def _on_record(question: Question, ledger: Ledger, now: datetime) -> str:
+    oldest = f"{now - MAX_LIFE - CLOCK_SKEW:%Y-%m-%dT%H:%M:%S}"
     for entry in ledger.entries("permit.issued", newest_first=True):
+        if entry.at < oldest:
+            break  # what was issued before is over
         if _is_for(entry, question):
             _check_time(entry, now)
             _check_standing(str(entry.body["permit"]), ledger)
