@@ -101,9 +101,12 @@ def receive(home: ServerHome, ledger: Ledger, updates: Sequence[Update]) -> None
         raise refused
 
 
-def clone_sender(clone: Path, remote: str, *, repository: str, by: str | None, key: str | None) -> Sender:
-    """What a person sends statements with: their name, their key and their clone. Raises UsageError where one is
-    not known."""
+def clone_sender(
+    clone: Path, remote: str, *, repository: str, by: str | None, key: str | None, service: str | None = None
+) -> Sender:
+    """What a person sends statements with: their name, their key and their clone, to its remote or to the service at
+    this URL. Raises UsageError where one is not known."""
+    from guard.adapters.http_outbox import HttpOutbox
     from guard.adapters.outbox import GitOutbox
     from guard.adapters.ssh_keys import load_signer
     from guard.journeys.statements import Sender
@@ -115,7 +118,7 @@ def clone_sender(clone: Path, remote: str, *, repository: str, by: str | None, k
             "nobody is known to sign as", fix="name yourself: --as ann@example.com", code="usage.as"
         )
     signer = load_signer(key, environment=os.environ, config=outbox.config)
-    return Sender(repository, name, signer, outbox)
+    return Sender(repository, name, signer, HttpOutbox(service) if service else outbox)
 
 
 def open_ledger(home: ServerHome) -> SqlLedger:

@@ -37,6 +37,12 @@ _OPTIONS = (
         "--repository", metavar="NAME", help="The repository's name [default: the target's policy tells]."
     ),
     click.option(
+        "--service",
+        metavar="URL",
+        envvar="GUARD_SERVICE_URL",
+        help="Send it to the guard's service over HTTP, not to the remote [default: GUARD_SERVICE_URL].",
+    ),
+    click.option(
         "--repo",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         default=".",
@@ -67,6 +73,7 @@ class Clone:
     named_repository: str | None
     by: str | None
     key: str | None
+    service: str | None = None
 
     def _policies(self) -> RemotePolicies:
         """Those of the remote's branches, as this clone last saw them."""
@@ -107,19 +114,28 @@ class Clone:
         from guard import wiring
 
         repository = self.named_repository or self._policies().repository(target=self.named_target)
-        return wiring.clone_sender(self.path, self.remote, repository=repository, by=self.by, key=self.key)
+        return wiring.clone_sender(
+            self.path, self.remote, repository=repository, by=self.by, key=self.key, service=self.service
+        )
 
 
 @contextmanager
 def open_clone(
-    *, repo: Path, remote: str, target: str | None, repository: str | None, by: str | None, key: str | None
+    *,
+    repo: Path,
+    remote: str,
+    target: str | None,
+    repository: str | None,
+    by: str | None,
+    key: str | None,
+    service: str | None = None,
 ) -> Iterator[Clone]:
     from guard.adapters.git import GitRepo
 
     if remote.startswith("-"):
         raise UsageError("--remote: a remote's name or URL does not start with '-'")
     with GitRepo(repo) as git:
-        yield Clone(git, repo.resolve(), remote, target, repository, by, key)
+        yield Clone(git, repo.resolve(), remote, target, repository, by, key, service)
 
 
 def send_claim(claim: Claim, sender: Sender, *, report: bytes | None = None) -> Sent:
