@@ -129,6 +129,8 @@ def test_globs_and_a_minimum_count() -> None:
     assert codes(ci(*shards[:2], jobs=["test *"], minimum=3)) == {"ci.too-few"}
     assert codes(ci(*shards[:2], job("test 3/3", "failed", 3), jobs=["test *"])) == {"ci.not-green"}
     assert seen(ci(*shards, job("build"), **spec)).summary == "4 jobs green"
+    matrix = job("deploy: [aws, 1]")
+    assert codes(ci(matrix, jobs=["deploy: [aws, 1]"])) == codes(ci(matrix, jobs=["deploy: *"])) == set()
 
 
 def test_a_forge_that_does_not_answer_is_unknown_and_so_is_one_that_runs_no_ci() -> None:

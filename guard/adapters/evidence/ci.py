@@ -39,7 +39,7 @@ def read_ci(gate_id: str, spec: Ci, sources: EvidenceSources) -> Reading:
         return fact
     pinned = [job for job in fact.value if not _unpinned(spec, job)]
     newest = newest_runs(pinned)
-    used = [job for job in newest if any(fnmatchcase(job.name, pattern) for pattern in spec.jobs)]
+    used = [job for job in newest if any(_fits(job, pattern) for pattern in spec.jobs)]
     ends = [job.finished_at for job in used if job.finished_at]
     observation = Observation(
         summary=f"{len(used)} job{'s' if len(used) != 1 else ''} green",
@@ -63,6 +63,11 @@ def newest_runs(jobs: Sequence[Job]) -> tuple[Job, ...]:
     return tuple(found.values())
 
 
+def _fits(job: Job, pattern: str) -> bool:
+    """By its very name, which may hold brackets (`deploy: [aws]`), or by a glob."""
+    return job.name == pattern or fnmatchcase(job.name, pattern)
+
+
 def _unpinned(spec: Ci, job: Job) -> str:
     """Why a job does not count, "" where it does."""
     if spec.app_id is not None and job.app_id != spec.app_id:
@@ -81,7 +86,7 @@ def _unpinned(spec: Ci, job: Job) -> str:
 
 
 def _problems(spec: Ci, pattern: str, newest: Sequence[Job], every: Sequence[Job]) -> Iterator[Finding]:
-    found = [job for job in newest if fnmatchcase(job.name, pattern)]
+    found = [job for job in newest if _fits(job, pattern)]
     if not found:
         yield _absent(spec, pattern, every)
         return
@@ -107,7 +112,7 @@ def _ended(job: Job) -> str:
 
 def _absent(spec: Ci, pattern: str, every: Sequence[Job]) -> Finding:
     """Nothing that counts: there may be jobs of the name that do not, and why they do not is told."""
-    others = [job for job in every if fnmatchcase(job.name, pattern)]
+    others = [job for job in every if _fits(job, pattern)]
     why = _named(dict.fromkeys(f"one {_unpinned(spec, job)}" for job in others))
     message = f"no job {pattern} that counts ran on this commit" + (f"; there is {why}" if why else "")
     fix = (
