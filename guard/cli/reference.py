@@ -44,7 +44,10 @@ EXAMPLES: dict[str, str] = {
     "secrets": '{ kind = "secrets", source = "gitleaks", max_age = "24h" }',
     "junit": '{ kind = "junit", source = "acceptance", tests = ["AT-052"], max_age = "7d" }',
     "script": '{ kind = "script", source = "contracts", script = "scripts/ci/contracts_validate.sh", max_age = "7d" }',
-    "contract": '{ kind = "contract", source = "contract-changes", breaking_label = "BREAKING:" }',
+    "contract": (
+        '{ kind = "contract", source = "contract-changes", breaking_label = "BREAKING:", labelled_by = ["platform"],'
+        ' migration_guide = "doc/api/Migration_Guide.md" }'
+    ),
     "document": '{ kind = "document", path = "doc/Threat_Model.md", reviewed_field = "reviewed", max_age = "90d" }',
     "adrs": '{ kind = "adrs", path = "architecture/adrs", role = "platform" }',
     "inventory": '{ kind = "inventory", path = "doc/operations/runbooks", minimum = 38 }',
