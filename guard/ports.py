@@ -11,6 +11,7 @@ from typing import Protocol
 from guard.core.facts import (
     Approval,
     Authorship,
+    Bringing,
     Comment,
     CommitStatus,
     Hand,
@@ -20,7 +21,9 @@ from guard.core.facts import (
     Objection,
     Proposal,
     Protection,
+    Reaction,
     SignOff,
+    Speaker,
     Submission,
 )
 from guard.core.model import Commit, Fact
@@ -113,6 +116,14 @@ class Git(Protocol):
         ...
 
 
+class History(Git, Protocol):
+    """A repository whose commits can be told one by one."""
+
+    def bringing(self, old: Commit, new: Commit, *, limit: int) -> tuple[tuple[Bringing, ...], int]:
+        """The newest `limit` commits of `old..new`, and how many there are in all."""
+        ...
+
+
 class Forge(Protocol):
     """What only a forge knows. A failed read is Unknown; an incomplete list is Unknown too, never a shorter one."""
 
@@ -175,6 +186,10 @@ class Voice(Protocol):
         """The newest status of this context that the guard itself posted on the commit, or None."""
         ...
 
+    def standing_status(self, commit: Commit, context: str) -> CommitStatus | None:
+        """The newest status of this context on the commit, whoever posted it (`by`), or None."""
+        ...
+
     def post_status(self, commit: Commit, status: CommitStatus) -> None: ...
 
     def comments(self, proposal: Proposal) -> tuple[Comment, ...]:
@@ -185,8 +200,24 @@ class Voice(Protocol):
 
     def edit_comment(self, proposal: Proposal, comment: Comment, body: str) -> None: ...
 
+    def speaker(self, comment: Comment) -> Speaker:
+        """The account behind the comment, asked now. "No person" and "may not write" are the safe errors."""
+        ...
+
+    def react(self, proposal: Proposal, comment: Comment, reaction: Reaction) -> None:
+        """Put it below the comment; where it is there already, nothing happens."""
+        ...
+
     def protection(self, branch: str) -> Fact[Protection | None]:
         """How the branch is protected; Known(None) when it surely is not."""
+        ...
+
+
+class Chat(Protocol):
+    """A room where people are told what waits for them."""
+
+    def say(self, text: str) -> None:
+        """Post one line. Raises GuardError."""
         ...
 
 

@@ -117,11 +117,13 @@ class ServiceSettings(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """What the service knows and tells nobody. `webhook` are all secrets that a delivery may be signed with;
-    `git` is a user's name and password, None where the repository is fetched without."""
+    `git` is a user's name and password, None where the repository is fetched without; `chat` is the address of a chat
+    room's incoming webhook, "" for none."""
 
     token: str = field(default="", repr=False)
     webhook: tuple[str, ...] = field(default=(), repr=False)
     git: tuple[str, str] | None = field(default=None, repr=False)
+    chat: str = field(default="", repr=False)
 
 
 def load_service_settings(home: Path) -> ServiceSettings:
@@ -175,7 +177,19 @@ def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secre
     user = environ.get("GUARD_GIT_USERNAME", "").strip() or GIT_USERS[settings.forge]
     password = _read("GUARD_GIT_PASSWORD", environ).strip() or token
     needs = re.match(r"https?://", settings.git_url)
-    return Secrets(token, webhook, (user, password) if needs else None)
+    return Secrets(token, webhook, (user, password) if needs else None, _chat(environ))
+
+
+def _chat(environ: Mapping[str, str]) -> str:
+    """The address is a secret: whoever knows it may post there."""
+    found = _read("GUARD_CHAT_WEBHOOK", environ).strip()
+    if found and not re.match(r"https?://[^\s/]+/", found):
+        raise SettingsError(
+            "GUARD_CHAT_WEBHOOK is no address",
+            fix="set it to the room's incoming webhook, https://…",
+            code="settings.chat",
+        )
+    return found
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str:

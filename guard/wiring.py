@@ -73,7 +73,8 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
     git, forge, clock = GitRepo(home.settings.git_dir), local_forge(home, ledger), system_clock()
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
     reader = evidence_reader(git, forge, forge, clock, operator=operator_of(home))
-    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
+    registers = register_reader(git, clock)
+    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), registers, read_asks=forge.break_glass)
 
 
 def local_forge(home: ServerHome, ledger: Ledger) -> LocalForge:

@@ -16,7 +16,7 @@ from guard.core.model import Commit
 from guard.core.statements import StatementError, parse_statement
 from guard.journeys.delivery import Office
 from guard.journeys.gather import MembersReader, Sources
-from guard.ports import Clock, Forge, Ledger, Voice
+from guard.ports import Chat, Clock, Forge, Ledger, Voice
 from guard.service_settings import Secrets, ServiceSettings, load_secrets, load_service_settings
 from guard.settings import ServerHome, load_home
 
@@ -106,6 +106,7 @@ class Service:
                     self._bootstrap(),
                     registers,
                     self._remembered(forge) if remembering else None,
+                    read_asks=records.break_glass,
                 ),
                 ledger=self.ledger,
                 memory=self.memory,
@@ -114,7 +115,14 @@ class Service:
                 check=check,
                 tell=tell,
                 url=self.settings.public_url if self.settings.pages else "",
+                chat=self._chat(),
+                history=git,
             )
+
+    def _chat(self) -> Chat | None:
+        from guard.adapters.chat import WebhookChat
+
+        return WebhookChat(self.secrets.chat) if self.secrets.chat else None
 
     def members_changed(self) -> None:
         """Who belongs to a group is read anew from now on. Raises LedgerError."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from tests.doubles.github import deliveries as github_deliveries
 from tests.doubles.github.double import GitHubDouble
 from tests.doubles.github.handlers import TOKEN
-from tests.doubles.github.state import Pull
+from tests.doubles.github.state import Comment, Pull
 from tests.doubles.gitlab import deliveries as gitlab_deliveries
 from tests.doubles.gitlab.double import GitLabDouble
-from tests.doubles.gitlab.state import Access, MergeRequest
+from tests.doubles.gitlab.state import Access, MergeRequest, Note, Steps
+from tests.doubles.gitlab.statuses import create_status
 from tests.doubles.server import Server
 from tests.gitrepo import Repo
 
@@ -71,7 +73,20 @@ class Side(Protocol):
 
     def approve(self, proposal: str, *, by: str) -> None: ...
     def withdraw(self, proposal: str, *, by: str) -> None: ...
-    def comment(self, proposal: str, body: str, *, by: str) -> None: ...
+    def comment(self, proposal: str, body: str, *, by: str, program: bool = False) -> str:
+        """Its id. `program`: a bot wrote it."""
+        ...
+
+    def edit_comment(self, proposal: str, comment: str, body: str) -> None: ...
+    def reactions(self, proposal: str, comment: str) -> list[str]:
+        """What the guard put below it, in GitLab's names."""
+        ...
+
+    def mark_draft(self, proposal: str, *, draft: bool) -> None: ...
+    def foreign_status(self, commit: str, state: str, *, by: str) -> None:
+        """Somebody else posts a status under the guard's name."""
+        ...
+
     def statuses(self, commit: str) -> list[Said]:
         """All that were ever posted on the commit under the guard's context, oldest first."""
         ...
@@ -97,6 +112,7 @@ class GitLabSide:
     def __init__(self, bare: Repo) -> None:
         self.double = GitLabDouble(bare.path)
         self.state = self.double.state
+        self.state.now = Steps(datetime.now(UTC) - timedelta(hours=3))
         self.url, self.token = self.double.url, self.double.token
         self.state.group("gpuaas/platform-owners", "ann", "pat")
         self.state.group("gpuaas/security-owners", "sam")
@@ -175,8 +191,37 @@ class GitLabSide:
         self.state.unapprove(self._request(proposal), by=by)
         self._said(self._request(proposal), "unapproved", by=by)
 
-    def comment(self, proposal: str, body: str, *, by: str) -> None:
-        self.state.note(self._request(proposal), by, body)
+    def comment(self, proposal: str, body: str, *, by: str, program: bool = False) -> str:
+        if program:
+            self.state.join(by, bot=True)
+        note = self.state.note(self._request(proposal), by, body)
+        self._noted(proposal, note)
+        return str(note.id)
+
+    def edit_comment(self, proposal: str, comment: str, body: str) -> None:
+        note = self._note(proposal, comment)
+        self.state.edit_note(note, body)
+        self._noted(proposal, note)
+
+    def reactions(self, proposal: str, comment: str) -> list[str]:
+        return [name for _, name, _ in self._note(proposal, comment).reactions]
+
+    def mark_draft(self, proposal: str, *, draft: bool) -> None:
+        request = self._request(proposal)
+        request.title = f"{'Draft: ' if draft else ''}{request.title.removeprefix('Draft: ')}"
+        self._said(request, "update")
+
+    def foreign_status(self, commit: str, state: str, *, by: str) -> None:
+        word = {"failure": "failed"}.get(state, state)
+        create_status(self.state, self.state.join(by), commit, {"state": word, "name": CONTEXT})
+
+    def _note(self, proposal: str, comment: str) -> Note:
+        return next(one for one in self._request(proposal).notes if str(one.id) == comment)
+
+    def _noted(self, proposal: str, note: Note) -> None:
+        hook = gitlab_deliveries.Hook(token=SECRET)
+        body = gitlab_deliveries.note(self.state, self._request(proposal), note)
+        self._waiting.append(hook.deliver("Note Hook", body))
 
     def statuses(self, commit: str) -> list[Said]:
         found = [one for one in self.state.statuses if one.sha == commit and one.name == CONTEXT]
@@ -220,6 +265,8 @@ class GitHubSide:
         self.url, self.token = self.double.server.url, TOKEN
         self.state.team("platform-owners", "ann", "pat")
         self.state.team("security-owners", "sam")
+        self.state.permissions |= dict.fromkeys(("dev", "ann", "pat", "sam"), "write")
+        self.state.started_at(datetime.now(UTC) - timedelta(hours=3))
         self.state.labels += ["SEV-1", "SEV-2"]
         self.double.deliveries.clear()
 
@@ -285,8 +332,26 @@ class GitHubSide:
         ]
         self.state.dismiss(found[-1])
 
-    def comment(self, proposal: str, body: str, *, by: str) -> None:
-        self.state.comment(int(proposal), body, by=by)
+    def comment(self, proposal: str, body: str, *, by: str, program: bool = False) -> str:
+        return str(self.state.comment(int(proposal), body, by=f"{by}[bot]" if program else by).id)
+
+    def edit_comment(self, proposal: str, comment: str, body: str) -> None:
+        self.state.edit(self._comment(comment), body)
+
+    def reactions(self, proposal: str, comment: str) -> list[str]:
+        words = {"+1": "thumbsup", "-1": "thumbsdown"}
+        return [words.get(content, content) for _, content, _ in self._comment(comment).reactions]
+
+    def mark_draft(self, proposal: str, *, draft: bool) -> None:
+        pull = self._pull(proposal)
+        pull.draft = draft
+        self.state.said("pull_request", "converted_to_draft" if draft else "ready_for_review", pull)
+
+    def foreign_status(self, commit: str, state: str, *, by: str) -> None:
+        self.state.set_status(commit, CONTEXT, state, by=by)
+
+    def _comment(self, comment: str) -> Comment:
+        return next(one for one in self.state.comments if str(one.id) == comment)
 
     def statuses(self, commit: str) -> list[Said]:
         found = [one for one in self.state.statuses if one.commit == commit and one.context == CONTEXT]

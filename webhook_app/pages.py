@@ -1,25 +1,32 @@
-"""The decision page: rendered on the server from the ledger, without scripts; every word from outside is escaped."""
+"""The pages: rendered on the server from the ledger alone, without scripts; every word from outside is escaped.
+
+What a page says of a decision is what was recorded with it, so that page, status and comment say the same.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from guard.core.facts import Proposal
-from guard.core.model import Outcome, Unknown
-from guard.core.policy import GROUPS
+from guard.core.model import Unknown
 from guard.ports import Entry, Forge, Ledger
-from guard.render.board import RULE_TITLES
 from guard.render.safe import plain
 from guard.wiring_service import Service
+from webhook_app.decision_page import actions_of, decision_view, sections_of
 
 TAIL = 25
 """Entries of the ledger that the page shows."""
+LOOKED_AT = 1000
+"""Decisions on record that are looked through."""
+HEAD = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +44,7 @@ _templates = Environment(
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
-    """Put the page at `/`."""
+    """Put the overview at `/`, and a page for the decisions on each head below `/decisions/`."""
 
     @app.get("/")
     def decisions() -> HTMLResponse:
@@ -48,10 +55,42 @@ def add_pages(app: FastAPI, service: Service) -> None:
             html = page(service.repository, service.branches, office.forge, service.ledger, refresh=True)
         return HTMLResponse(html, headers=HEADERS)
 
+    @app.get("/decisions/{branch:path}/{head}")
+    def decision(branch: str, head: str) -> HTMLResponse:
+        html = decision_page(service.repository, service.ledger, branch, head)
+        if html is None:
+            return HTMLResponse(_nothing(service.repository), status_code=404, headers=HEADERS)
+        return HTMLResponse(html, headers=HEADERS)
+
     @app.get("/style.css")
     def style() -> Response:
         source, _, _ = _templates.loader.get_source(_templates, "style.css")  # type: ignore[union-attr]
         return Response(source, media_type="text/css", headers=HEADERS)
+
+
+def decision_page(repository: str, ledger: Ledger, branch: str, head: str) -> str | None:
+    """The page of the decisions on a head of a branch; None where there is none on record."""
+    if not HEAD.fullmatch(head):
+        return None
+    ref, newest, found = f"refs/heads/{branch}", dict[str, str](), list[Entry]()
+    for entry in islice(ledger.entries("decision.recorded", newest_first=True), LOOKED_AT):
+        document: Any = entry.body.get("decision")
+        if not isinstance(document, Mapping) or document["candidate"]["ref"] != ref:
+            continue
+        new = document["candidate"]["new"]
+        newest.setdefault(str(entry.body.get("proposal")), new)
+        if new == head:
+            found.append(entry)
+    if not found:
+        return None
+    latest = found[0]
+    view = decision_view(latest, found[1:])
+    view["newest"] = newest.get(str(latest.body.get("proposal"))) == head
+    return _templates.get_template("decision.html").render(repository=repository, d=view)
+
+
+def _nothing(repository: str) -> str:
+    return _templates.get_template("nothing.html").render(repository=repository)
 
 
 def page(
@@ -73,7 +112,7 @@ def page(
 def _latest(ledger: Ledger) -> dict[tuple[str, str], Entry]:
     """Branch and proposal → the newest decision on record, among the latest thousand entries of that kind."""
     found: dict[tuple[str, str], Entry] = {}
-    for entry in islice(ledger.entries("decision.recorded", newest_first=True), 1000):
+    for entry in islice(ledger.entries("decision.recorded", newest_first=True), LOOKED_AT):
         if "proposal" in entry.body:
             branch = str(entry.body.get("ref")).removeprefix("refs/heads/")
             found.setdefault((branch, str(entry.body["proposal"])), entry)
@@ -90,59 +129,19 @@ def _branch(name: str, forge: Forge, latest: Mapping[tuple[str, str], Entry]) ->
 
 def _proposal(proposal: Proposal, entry: Entry | None) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "id": proposal.id, "title": proposal.title, "head": proposal.head, "decision": None,
+        "id": proposal.id, "title": proposal.title, "head": proposal.head, "decision": None, "draft": proposal.draft,
     }  # fmt: skip
     document: Any = entry.body.get("decision") if entry else None
     if entry is None or document["candidate"]["new"] != proposal.head:
         return row
-    digest = str(entry.body.get("digest"))
     return {
         **row,
         "decision": document,
-        "digest": digest,
-        "sections": _sections(document),
-        "actions": _actions(document),
-    }
-
-
-def _actions(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The unblock plan with the reasons behind each action."""
-    told = (one for verdict in document["verdicts"] for one in verdict["findings"])
-    # Two gates may have the same reason; it is said once.
-    findings = {(one["code"], one["message"], one["where"]): one for one in told}.values()
-    return [
-        {
-            **action,
-            "reasons": [
-                one
-                for one in findings
-                if one["code"] in action["codes"] and (one["fix"] or one["message"]) == action["text"]
-            ][:5],
-        }
-        for action in document["unblock"]
-    ]
-
-
-def _sections(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The gate groups that were judged, in their order, then the rules."""
-    verdicts = document["verdicts"]
-    groups = [(title, [one for one in verdicts if one["group"] == name]) for name, title in GROUPS.items()]
-    rules = [(RULE_TITLES.get(one["id"], one["title"]), [one]) for one in verdicts if not one["group"]]
-    return [
-        {"title": title, "verdicts": [_verdict(one) for one in found]}
-        for title, found in (*groups, *rules)
-        if found
-    ]
-
-
-def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    good = Outcome(verdict["outcome"]).allows
-    first = verdict["findings"][0]["message"] if verdict["findings"] and not good else ""
-    title, said = verdict["title"], first or verdict["summary"]
-    return {
-        **verdict,
-        "good": good,
-        "line": said if good and said else ": ".join(filter(None, (title, said))),
+        "said": entry.body.get("said") or document["decision"],
+        "link": f"/decisions/{quote(proposal.target, safe='')}/{proposal.head}",
+        "digest": str(entry.body.get("digest")),
+        "sections": sections_of(document),
+        "actions": actions_of(document),
     }
 
 

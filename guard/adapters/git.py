@@ -17,8 +17,9 @@ from guard.adapters.lineage.kept import what_keeps
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage.messages import read_claims
 from guard.adapters.lineage.work import Asked
+from guard.core.breaking import is_breaking
 from guard.core.errors import GitError
-from guard.core.facts import Authorship, Hand, LineageFacts
+from guard.core.facts import Authorship, Bringing, Hand, LineageFacts
 from guard.core.model import Commit
 
 if TYPE_CHECKING:
@@ -235,6 +236,13 @@ class GitRepo:
         _demand_names(old, new)
         out = self._scratch.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new, "--")
         return tuple(os.fsdecode(path) for path in out.split(b"\0") if path)
+
+    def bringing(self, old: Commit, new: Commit, *, limit: int) -> tuple[tuple[Bringing, ...], int]:
+        """The newest `limit` commits of `old..new`, and how many there are in all."""
+        names = self.range(old, new)
+        newest = list(reversed(names[-limit:])) if limit else []
+        found = self._objects.commits(newest)
+        return tuple(Bringing(one.name, one.subject, is_breaking(one.message)) for one in found), len(names)
 
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
         """path → the commit object that last touched it and left it as the object that `files` names."""

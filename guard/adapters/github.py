@@ -27,6 +27,7 @@ from guard.adapters.github_answers import (
     ViewerData,
 )
 from guard.adapters.github_api import Api, GitHubError, segment
+from guard.adapters.github_comments import comment_of, react, speaker_of
 from guard.adapters.github_hands import accounts_of
 from guard.adapters.github_jobs import read_jobs
 from guard.adapters.github_labels import read_labeller
@@ -51,6 +52,8 @@ from guard.core.facts import (
     Objection,
     Proposal,
     Protection,
+    Reaction,
+    Speaker,
 )
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
@@ -66,6 +69,7 @@ NEEDED: Final = {
     "jobs": "Actions: read, and Checks: read",
     "labels": "Pull requests: read",
     "status": "Commit statuses: read and write",
+    "speaker": "Metadata: read, by a token that may write to the repository",
     "comments": "Pull requests: read and write",
     "protection": "Administration: read",
     "bypass": "Administration: write, because GitHub shows who may bypass a ruleset only to those who may edit it",
@@ -180,11 +184,17 @@ class GitHubForge:
     def status(self, commit: Commit, context: str) -> CommitStatus | None:
         """GitHub lists statuses newest first, so that the first that is ours is the one that stands."""
         me = self.me()
+        return next((one for one in self._statuses(commit, context) if one.by == me), None)
+
+    def standing_status(self, commit: Commit, context: str) -> CommitStatus | None:
+        return next(self._statuses(commit, context), None)
+
+    def _statuses(self, commit: Commit, context: str) -> Iterator[CommitStatus]:
         path = f"{self._repo}/commits/{segment(commit)}/statuses"
         for one in self._saying("status", lambda: self._api.pages(path, Status)):
-            if one.context == context and one.creator and one.creator.login == me:
-                return CommitStatus(context, one.state, one.description or "", one.target_url or "")
-        return None
+            if one.context == context:
+                by = one.creator.login if one.creator else ""
+                yield CommitStatus(context, one.state, one.description or "", one.target_url or "", by=by)
 
     def post_status(self, commit: Commit, status: CommitStatus) -> None:
         """Raises ForgeError for a description over 140 characters, as GitHub would."""
@@ -201,18 +211,24 @@ class GitHubForge:
         """GitHub lists them by ascending id. A comment whose writer is gone has the author `ghost`."""
         path = f"{self._repo}/issues/{segment(proposal.id)}/comments"
         return tuple(
-            _comment(one) for one in self._saying("comments", lambda: self._api.pages(path, IssueComment))
+            comment_of(one) for one in self._saying("comments", lambda: self._api.pages(path, IssueComment))
         )
 
     def add_comment(self, proposal: Proposal, body: str) -> Comment:
         path = f"{self._repo}/issues/{segment(proposal.id)}/comments"
-        return _comment(
+        return comment_of(
             self._told("comments", lambda: self._api.send("POST", path, IssueComment, {"body": body}))
         )
 
     def edit_comment(self, proposal: Proposal, comment: Comment, body: str) -> None:
         path = f"{self._repo}/issues/comments/{segment(comment.id)}"
         self._told("comments", lambda: self._api.send("PATCH", path, IssueComment, {"body": body}))
+
+    def speaker(self, comment: Comment) -> Speaker:
+        return self._told("speaker", lambda: speaker_of(self._api, self._repo, comment))
+
+    def react(self, proposal: Proposal, comment: Comment, reaction: Reaction) -> None:
+        self._told("comments", lambda: react(self._api, self._repo, comment, reaction))
 
     def protection(self, branch: str) -> Fact[Protection | None]:
         def read() -> Protection | None:
@@ -355,8 +371,5 @@ def _proposal(pull: Pull) -> Proposal:
         proposer=pull.user.login if pull.user else None,
         url=pull.html_url,
         from_fork=here is None or there is None or here.id != there.id,
+        draft=pull.draft,
     )
-
-
-def _comment(one: IssueComment) -> Comment:
-    return Comment(str(one.id), one.user.login if one.user else "ghost", one.body or "")

@@ -5,6 +5,7 @@ Source: https://docs.github.com/en/rest (API version 2022-11-28); each model nam
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -77,6 +78,7 @@ class Pull(Answer):
     user: User | None
     head: Side
     base: Side
+    draft: StrictBool = False
 
 
 class WholePull(Pull):
@@ -160,6 +162,22 @@ class IssueComment(Answer):
     id: StrictInt
     user: User | None
     body: StrictStr | None = None
+    html_url: StrictStr = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    performed_via_github_app: dict[str, object] | None = None
+
+
+class Permission(Answer):
+    """https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user"""
+
+    permission: StrictStr
+
+
+class Reacted(Answer):
+    """https://docs.github.com/en/rest/reactions/reactions#create-reaction-for-an-issue-comment"""
+
+    content: StrictStr
 
 
 class Status(Answer):

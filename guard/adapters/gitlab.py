@@ -11,6 +11,7 @@ from urllib.parse import quote
 import gitlab
 
 from guard.adapters.gitlab_calls import TIMEOUT, Calls, Record, Rejected
+from guard.adapters.gitlab_comments import react, speaker_of
 from guard.adapters.gitlab_hands import accounts_of
 from guard.adapters.gitlab_jobs import read_jobs, read_labeller
 from guard.adapters.gitlab_objections import objections_of
@@ -42,6 +43,8 @@ from guard.core.facts import (
     Objection,
     Proposal,
     Protection,
+    Reaction,
+    Speaker,
 )
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
@@ -189,14 +192,18 @@ class GitLabForge:
     def status(self, commit: Commit, context: str) -> CommitStatus | None:
         """The newest is the one with the greatest id: a new row is made for every change but one from `pending`,
         which changes the newest row in place (Ci::CreateCommitStatusService)."""
+        me = self.me()
+        return next((one for one in self._statuses(commit, context) if one.by == me), None)
+
+    def standing_status(self, commit: Commit, context: str) -> CommitStatus | None:
+        return next(iter(self._statuses(commit, context)), None)
+
+    def _statuses(self, commit: Commit, context: str) -> tuple[CommitStatus, ...]:
+        """Those of this name, newest first."""
         path = f"{self._project}/repository/commits/{commit}/statuses"
         found = self._calls.every(path, READS, name=context, all=True, order_by="id", sort="desc")
-        me = self.me()
-        ours = [
-            one for one in found
-            if text(one, "name") == context and text(part(one, "author"), "username") == me
-        ]  # fmt: skip
-        return status_of(max(ours, key=lambda one: number(one, "id"))) if ours else None
+        named = [one for one in found if text(one, "name") == context]
+        return tuple(map(status_of, sorted(named, key=lambda one: number(one, "id"), reverse=True)))
 
     def post_status(self, commit: Commit, status: CommitStatus) -> None:
         """GitLab takes no `pending` after `pending`, and keeps the first one's words; that counts as said."""
@@ -229,6 +236,12 @@ class GitLabForge:
 
     def edit_comment(self, proposal: Proposal, comment: Comment, body: str) -> None:
         self._calls.put(f"{self._request(proposal)}/notes/{comment.id}", {"body": body}, needs=READS)
+
+    def speaker(self, comment: Comment) -> Speaker:
+        return speaker_of(self._calls, self._project, comment)
+
+    def react(self, proposal: Proposal, comment: Comment, reaction: Reaction) -> None:
+        react(self._calls, f"{self._request(proposal)}/notes/{comment.id}", reaction)
 
     def protection(self, branch: str) -> Fact[Protection | None]:
         def read() -> Protection | None:

@@ -99,6 +99,7 @@ def proposal_of(record: Record) -> Proposal:
         proposer=text(author, "username") if isinstance(author, dict) else None,
         url=text(record, "web_url"),
         from_fork=record.get("source_project_id") != number(record, "target_project_id"),
+        draft=flag(record, "draft"),
     )
 
 
@@ -172,7 +173,14 @@ def _head_at(versions: Sequence[Version], at: datetime) -> Commit | None:
 
 def comment_of(record: Record) -> Comment:
     """https://docs.gitlab.com/api/notes/#merge-requests."""
-    return Comment(str(number(record, "id")), text(part(record, "author"), "username"), text(record, "body"))
+    return Comment(
+        id=str(number(record, "id")),
+        author=text(part(record, "author"), "username"),
+        body=text(record, "body"),
+        written_at=moment(record, "created_at"),
+        # GitLab bumps it for a reaction too: then a comment that nobody edited counts as edited, never the reverse.
+        edited=record.get("updated_at") != record.get("created_at"),
+    )
 
 
 def incident_of(record: Record, label: str) -> Incident:
@@ -199,4 +207,6 @@ def status_of(record: Record) -> CommitStatus:
     if state == "failure" and description.startswith(ERROR_MARK):
         state, description = "error", description.removeprefix(ERROR_MARK)
     url = "" if record.get("target_url") is None else text(record, "target_url")
-    return CommitStatus(text(record, "name"), state, description, url)
+    by = record.get("author")
+    who = text(by, "username") if isinstance(by, dict) else ""
+    return CommitStatus(text(record, "name"), state, description, url, by=who)

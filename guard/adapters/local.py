@@ -14,13 +14,24 @@ from guard.adapters.parcels import BareRepo
 from guard.core.canonical import digest_of_bytes
 from guard.core.claims import ProposalOpened
 from guard.core.errors import GuardError
-from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, SignOff, Submission
+from guard.core.facts import (
+    Approval,
+    BreakGlassAsk,
+    Hand,
+    Incident,
+    Job,
+    Objection,
+    Proposal,
+    SignOff,
+    Submission,
+)
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.standing import (
     Received,
     latest_proposals,
     open_incidents,
     received_of,
+    recorded_asks,
     recorded_signoffs,
     recorded_submissions,
     standing_approvals,
@@ -150,6 +161,13 @@ class LocalForge:
             f"which reports of {source} were submitted",
             "ledger",
             lambda: recorded_submissions(self._record("statement.evidence"), source),
+        )
+
+    def break_glass(self, target: str) -> Fact[tuple[BreakGlassAsk, ...]]:
+        return self._fact(
+            f"who asked for break-glass on {target}",
+            "ledger",
+            lambda: recorded_asks(self._record("statement.break-glass"), target),
         )
 
     def report(self, submission: Submission) -> Fact[bytes]:

@@ -26,6 +26,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "propose": ("guard.cli.statements:propose", "Propose a commit for promotion, or close a proposal."),
     "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
+    "break-glass": (
+        "guard.cli.break_glass:break_glass",
+        "Ask, as one of two, to let a head pass in an emergency.",
+    ),
+    "simulate": ("guard.cli.simulate:simulate", "Show what would be decided; nothing is recorded or posted."),
     "init": ("guard.cli.init:init", "Write a policy with the complete catalogue of gates."),
     "policy": ("guard.cli.policy:policy", "Check a policy file, or print the JSON Schema of one."),
     "install": (

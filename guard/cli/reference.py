@@ -11,6 +11,8 @@ from guard.core.evidence import KINDS, All, AnyOf
 from guard.core.policy import (
     ApprovalRule,
     Branch,
+    BreakGlass,
+    Comments,
     Exemption,
     Gate,
     Incidents,
@@ -33,6 +35,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[approvals]", ApprovalRule),
     ("[incidents]", Incidents),
     ("[evidence]", Submissions),
+    ("[break_glass]", BreakGlass),
+    ("[comments]", Comments),
     ("[[gates]]", Gate),
     ("when, in a gate", When),
 )

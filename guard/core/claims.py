@@ -96,6 +96,15 @@ class ProposalClosed:
     proposal: str
 
 
+@dataclass(frozen=True, slots=True)
+class BreakGlassAsked:
+    """Break-glass is to be opened for exactly this commit; it takes two such wishes by different people."""
+
+    target: str
+    commit: Commit
+    reason: str
+
+
 Claim: TypeAlias = (
     ApprovalGiven
     | ApprovalWithdrawn
@@ -105,6 +114,7 @@ Claim: TypeAlias = (
     | EvidenceSubmitted
     | ProposalOpened
     | ProposalClosed
+    | BreakGlassAsked
 )
 
 JsonSchema: TypeAlias = Mapping[str, object]
@@ -221,6 +231,7 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
         {"target": branch_name, "proposal": _proposal_id, "head": _commit, "title": _text(MAX_TEXT)},
     ),
     "proposal-closed": (ProposalClosed, {"target": branch_name, "proposal": _proposal_id}),
+    "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
 }
 """Every type of statement."""
 

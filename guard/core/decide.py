@@ -10,6 +10,7 @@ from guard.core.model import Candidate, Decision, Fact, Finding, Outcome, Unknow
 from guard.core.policy import RULES, Branch, Policy
 from guard.core.policy_text import LoadedPolicy
 from guard.core.rules.approvals import approved_roles, judge_approvals
+from guard.core.rules.breakglass import judge_emergency
 from guard.core.rules.candidate import judge_candidate
 from guard.core.rules.incidents import judge_incidents
 from guard.core.rules.lineage import judge_lineage
@@ -47,6 +48,15 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         asked = tuple(rule for rule in asked if rule in {"candidate", "lineage"})
     usable = policy.value.policy if not isinstance(policy, Unknown) else None
     verdicts += _judge(asked, question, usable, branch, facts, now=now)
+    verdicts = judge_emergency(
+        verdicts,
+        usable.break_glass if usable and not question.only else None,
+        branch.lineage,
+        None if question.only else facts.emergency,
+        facts.members,
+        candidate=question.candidate,
+        now=now,
+    )
     return Decision(
         candidate=question.candidate,
         verdicts=tuple(verdicts),

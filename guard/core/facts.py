@@ -27,6 +27,7 @@ class Proposal:
     proposer: str | None
     url: str = ""
     from_fork: bool = False
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,25 @@ class LineageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Bringing:
+    """One commit that a promotion brings; `breaking` where its message says that it breaks something."""
+
+    commit: Commit
+    subject: str
+    breaking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a promotion changes since the last one: the newest of its commits first (`count` of all), and every path,
+    bytes outside UTF-8 as surrogates."""
+
+    commits: tuple[Bringing, ...]
+    count: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateFacts:
     """The shape of the move: is `new` a descendant of `old`, and is it exactly one open proposal's head?"""
 
@@ -244,6 +264,36 @@ class ConditionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlassAsk:
+    """One person's wish to open break-glass for exactly this head; `key` tells one person from another."""
+
+    actor: str
+    key: str
+    target: str
+    commit: Commit
+    at: datetime
+    reason: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """A head that break-glass was opened for, and that the branch has now. `lineage` is that of what it brought."""
+
+    head: Commit
+    people: tuple[str, ...]
+    lineage: Fact[LineageFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyFacts:
+    """Who ever asked for break-glass, and what of it the branch has now."""
+
+    asks: Fact[tuple[BreakGlassAsk, ...]]
+    debts: Fact[tuple[Debt, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that was gathered for one decision. `members` is by role name, `readings` by evidence key; `guarding` are
     the changed paths that the guard itself rests on (guard.core.rules.guarding)."""
@@ -256,26 +306,46 @@ class Facts:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     conditions: ConditionFacts = field(default_factory=ConditionFacts)
     guarding: Fact[tuple[str, ...]] = NOT_GATHERED
+    emergency: EmergencyFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
     """What the guard says on a commit. `state` is `success`, `failure`, `pending` or `error`; `description` has at
-    most 140 characters, the smaller of the forges' limits."""
+    most 140 characters, the smaller of the forges' limits; `by` is who posted it, where it was read."""
 
     context: str
     state: str
     description: str
     url: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment of a proposal. `author` is the forge's name for who wrote it."""
+    """One comment of a proposal. `author` is the forge's name for who wrote it. It counts as `edited` unless the forge
+    shows that it was not since `written_at`; `by_program` where the forge says that no person typed it."""
 
     id: str
     author: str
     body: str
+    written_at: datetime | None = None
+    edited: bool = True
+    by_program: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who wrote a comment, as the forge knows the account now."""
+
+    name: str
+    is_person: bool
+    may_write: bool
+
+
+Reaction = Literal["done", "refused", "unclear"]
+"""What the guard puts below a comment that told it something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,43 @@ class Incidents(Table):
     )
 
 
+LONGEST_BREAK_GLASS = timedelta(hours=4)
+
+
+def _soon_over(span: timedelta) -> timedelta:
+    if span > LONGEST_BREAK_GLASS:
+        raise ValueError(
+            f"got {format_duration(span)!r}; expected at most {format_duration(LONGEST_BREAK_GLASS)!r}"
+        )
+    return span
+
+
+class BreakGlass(Table):
+    """Who can let a head pass in an emergency; without this table nobody can."""
+
+    roles: tuple[RoleName, ...] = Field(
+        default=("platform", "security"),
+        min_length=1,
+        description="one holder of each, all of them different people, must ask within 30 minutes; where one role is"
+        " named, two of its holders must",
+    )
+    lasts: Annotated[Duration, AfterValidator(_soon_over)] = Field(
+        default=timedelta(hours=1),
+        description="how long it stays open, at most `4h`",
+        json_schema_extra={"default": "1h"},
+    )
+
+
+class Comments(Table):
+    """What the guard's comment may do."""
+
+    mention: bool = Field(
+        default=False,
+        strict=True,
+        description="true: the owners who must act are mentioned by name, and so notified by the forge",
+    )
+
+
 class Submissions(Table):
     """Whose submitted reports count."""
 
@@ -299,6 +336,10 @@ class Policy(Table):
     approvals: ApprovalRule = Field(default=ApprovalRule(), description="whose approvals a promotion needs")
     incidents: Incidents = Field(default=Incidents(), description="which open incidents stop every promotion")
     evidence: Submissions = Field(default=Submissions(), description="whose submitted reports count")
+    break_glass: BreakGlass | None = Field(
+        default=None, description="who can let a head pass in an emergency; nobody can without this table"
+    )
+    comments: Comments = Field(default=Comments(), description="what the guard's comment may do")
     gates: tuple[Gate, ...] = Field(
         default=(), description="the readiness gates, [[gates]], in the order of the board"
     )

@@ -19,6 +19,8 @@ from guard.core.policy import (
     TRAILER_PATTERN,
     ApprovalRule,
     Branch,
+    BreakGlass,
+    Comments,
     Exemption,
     Gate,
     Incidents,
@@ -43,6 +45,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "approvals": ApprovalRule,
     "incidents": Incidents,
     "evidence": Submissions,
+    "break_glass": BreakGlass,
+    "comments": Comments,
 }
 COMPOSED: dict[str, type[BaseModel]] = {"all": All, "any": AnyOf}
 EVIDENCE: dict[str, type[BaseModel]] = {**KINDS, **COMPOSED}

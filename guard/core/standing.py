@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from guard.core.claims import (
     ApprovalGiven,
     ApprovalWithdrawn,
+    BreakGlassAsked,
     EvidenceSubmitted,
     IncidentClosed,
     IncidentOpened,
@@ -16,7 +17,7 @@ from guard.core.claims import (
     ProposalOpened,
     SignedOff,
 )
-from guard.core.facts import Approval, Incident, SignOff, Submission
+from guard.core.facts import Approval, BreakGlassAsk, Incident, SignOff, Submission
 from guard.core.model import Commit
 from guard.core.statements import Statement, StatementError, statement_of
 
@@ -119,6 +120,15 @@ def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submi
         )
         for one in record
         if isinstance(claim := one.statement.claim, EvidenceSubmitted) and claim.source == source
+    )
+
+
+def recorded_asks(record: Iterable[Received], target: str) -> tuple[BreakGlassAsk, ...]:
+    """Everybody who ever asked for break-glass on the branch, in the order of receipt."""
+    return tuple(
+        BreakGlassAsk(one.statement.by, one.key, target, claim.commit, one.at, claim.reason, one.digest)
+        for one in record
+        if isinstance(claim := one.statement.claim, BreakGlassAsked) and claim.target == target
     )
 
 

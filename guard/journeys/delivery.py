@@ -7,28 +7,26 @@ from the one on record, and what stands on the forge already is not said again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from guard.core.canonical import digest_of
 from guard.core.errors import ForgeError, GuardError, Refused
-from guard.core.facts import CommitStatus, Proposal, Wake
+from guard.core.facts import Comment, Proposal, Wake
 from guard.core.model import Commit, Decision, Outcome, Unknown
-from guard.journeys.gather import Sources
-from guard.journeys.judging import Judged, judge, upstream_of
-from guard.journeys.publish import post_status, protection_warnings, put_comment, withdraw_status
-from guard.ports import Clock, Entry, Forge, Ledger, Memory, Telling, Voice
-from guard.render.comment import Subject, decision_comment, superseded_comment, undecided_comment
-from guard.render.decision_json import decision_document
-from guard.render.status import (
-    context_of,
-    decision_status,
-    superseded_status,
-    undecided_status,
-    waiting_status,
-)
+from guard.core.policy import Policy
+from guard.journeys.commands import Post, obey
+from guard.journeys.decisions import head_is_known
+from guard.journeys.gather import read_policy
+from guard.journeys.judging import judge, upstream_of
+from guard.journeys.office import Matter, Office
+from guard.journeys.publish import put_comment, withdraw_status
+from guard.journeys.speaking import publish, say_undecided, say_waiting
+from guard.ports import Telling, Voice
+from guard.render.comment import superseded_comment
+from guard.render.status import superseded_status
+
+__all__ = ["Busy", "Matter", "NotYet", "Office", "give_up", "look_again", "matters"]
 
 LOCK = "refs/guard/service"
 """The lock under which one process at a time decides and publishes for a repository: an older decision must not
@@ -48,38 +46,6 @@ class Busy(Refused):
     """Another process works on this repository."""
 
     code = "delivery.busy"
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What a delivery is worked on with.
-
-    `branches` are the protected ones; `voice` is None where there is no forge to speak on; `refresh` brings branches
-    and proposals' heads into the repository that `sources.git` reads; `url` is the page that statuses link to;
-    `check` raises when somebody else may have taken this work over; `tell` takes a line for the log.
-    """
-
-    repository: str
-    branches: tuple[str, ...]
-    forge: Forge
-    voice: Voice | None
-    sources: Sources
-    ledger: Ledger
-    memory: Memory
-    clock: Clock
-    refresh: Callable[[Iterable[str], Sequence[Proposal]], None]
-    check: Callable[[], None]
-    tell: Callable[[str], None]
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """One head of one branch, with the open proposals that it is the head of; none, when it no longer is any's."""
-
-    branch: str
-    head: Commit
-    proposals: tuple[Proposal, ...]
 
 
 def look_again(wake: Wake, office: Office, *, last: bool = False) -> None:
@@ -108,7 +74,7 @@ def give_up(wake: Wake, office: Office, *, why: str) -> None:
         if isinstance(fact, Unknown):
             raise ForgeError(fact.why, fix=fact.fix)
         for matter in matters(branch, fact.value, wake, told=office.memory.told(branch)):
-            _say_undecided(matter, why, "ask the operator to look into the service's log", office)
+            say_undecided(matter, why, "ask the operator to look into the service's log", office)
 
 
 def _look(wake: Wake, office: Office, *, last: bool) -> list[GuardError]:
@@ -154,29 +120,66 @@ def _attempt(step: Callable[[], None]) -> list[GuardError]:
 
 
 def _handle(matter: Matter, office: Office, *, last: bool) -> None:
+    comments: dict[str, Sequence[Comment]] = {}
     try:
-        judged = _judge(matter, office)
+        _refresh(matter, office)
+        trouble = _attempt(partial(_obey, matter, office, comments, last=last))
+        judged = judge(office.repository, matter.branch, matter.head, office.sources)
     except GuardError as error:
         if not last:
             raise
-        _say_undecided(matter, error.message, error.fix, office)
+        say_undecided(matter, error.message, error.fix, office)
         return
     unread = _worth_another_try(judged.decision)
     if unread and judged.decision.exit_status == 2 and not last:
-        _say_waiting(matter, unread, office)
+        say_waiting(matter, unread, office)
         raise NotYet(unread)
     office.check()
-    _publish(matter, judged, office)
+    publish(matter, judged, office, comments=comments)
     if unread and not last:
         raise NotYet(unread)
+    if trouble:
+        raise trouble[0]
 
 
-def _judge(matter: Matter, office: Office) -> Judged:
+def _refresh(matter: Matter, office: Office) -> None:
     office.refresh((matter.branch,), matter.proposals)
     upstream = upstream_of(office.sources, matter.branch)
     if upstream is not None:
         office.refresh((upstream,), ())
-    return judge(office.repository, matter.branch, matter.head, office.sources)
+
+
+def _obey(matter: Matter, office: Office, comments: dict[str, Sequence[Comment]], *, last: bool) -> None:
+    """Carry out what people told the guard in comments, before it is decided. `comments` is filled with all there are.
+    Where no policy can be used, nobody may tell the guard anything."""
+    target = office.sources.git.resolve(f"refs/heads/{matter.branch}")
+    if office.voice is None or target is None:
+        return
+    policy = read_policy(office.sources, target, matter.branch)
+    for proposal in matter.proposals:
+        found = office.voice.comments(proposal)
+        if not isinstance(policy, Unknown):
+            known = head_is_known(proposal, office)
+            table = policy.value.policy
+            obey(found, _post(proposal, table, office, office.voice, last=last, head_is_known=known))
+        comments[proposal.id] = found
+
+
+def _post(
+    proposal: Proposal, policy: Policy, office: Office, voice: Voice, *, last: bool, head_is_known: bool
+) -> Post:
+    return Post(
+        repository=office.repository,
+        proposal=proposal,
+        policy=policy,
+        forge=office.forge,
+        voice=voice,
+        ledger=office.ledger,
+        clock=office.clock,
+        check=office.check,
+        head_is_known=head_is_known,
+        last=last,
+    )
 
 
 def _worth_another_try(decision: Decision) -> str:
@@ -189,81 +192,6 @@ def _worth_another_try(decision: Decision) -> str:
     return ""
 
 
-def _publish(matter: Matter, judged: Judged, office: Office) -> None:
-    """Record first, then say it. Both again after a crash: the record is found, and so is the comment."""
-    decision = judged.decision
-    records = {one.id: _record(one, decision, office) for one in matter.proposals}
-    word = "GO" if decision.allowed else "NO-GO"
-    office.tell(f"{matter.branch} → {matter.head[:10]}: {word}")
-    if office.voice is None:
-        return
-    # The status comes first: a merge may wait for it, and a GO that does not hold any more must go at once.
-    post_status(office.voice, matter.head, replace(decision_status(decision), url=office.url))
-    warnings = protection_warnings(office.voice, matter.branch)
-    for warning in warnings:
-        office.tell(f"protection of {matter.branch}: {warning}")
-    for proposal in matter.proposals:
-        subject = Subject(records[proposal.id], judged.lineage, judged.roles, warnings)
-        put_comment(office.voice, proposal, decision_comment(decision, subject))
-
-
-def _record(proposal: Proposal, decision: Decision, office: Office) -> str:
-    """The digest of the decision on record, which is put there unless the last one on this proposal says the same.
-
-    Decisions on a proposal are numbered. Where a crash, or a lost memory, left the number behind the ledger, the
-    ledger's own last one is found by going on from there.
-    """
-    document, before = decision_document(decision), _told(proposal, office)
-    count, latest = before.count, _entry(proposal, before.count, office)
-    while (following := _entry(proposal, count + 1, office)) is not None:
-        count, latest = count + 1, following
-    if latest is None or _substance(_body(latest)) != _substance(document):
-        count, latest = count + 1, _append(proposal, count + 1, decision, document, office)
-    office.memory.remember(replace(before, head=proposal.head, count=count))
-    return str(latest.body["digest"])
-
-
-def _append(
-    proposal: Proposal, number: int, decision: Decision, document: dict[str, Any], office: Office
-) -> Entry:
-    body = {
-        "proposal": proposal.id,
-        "ref": decision.candidate.ref,
-        "digest": digest_of(document),
-        "outcome": document["outcome"],
-        "allowed": decision.allowed,
-        "decision": document,
-    }
-    once = _once(proposal, number)
-    return office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once)
-
-
-def _told(proposal: Proposal, office: Office) -> Telling:
-    told = (one for one in office.memory.told(proposal.target) if one.proposal == proposal.id)
-    return next(told, Telling(proposal.target, proposal.id, proposal.head, 0))
-
-
-def _entry(proposal: Proposal, number: int, office: Office) -> Entry | None:
-    return office.ledger.find(_once(proposal, number))
-
-
-def _once(proposal: Proposal, number: int) -> str:
-    return f"decision:{proposal.target}:{proposal.id}:{number}"
-
-
-def _body(entry: Entry) -> Mapping[str, Any]:
-    decision = entry.body.get("decision")
-    return decision if isinstance(decision, Mapping) else {}
-
-
-def _substance(document: Mapping[str, Any]) -> str:
-    """What a decision says, without when it was made and where upstream stood then: a push to upstream that
-    changes no verdict is nothing to tell."""
-    said = {name: value for name, value in document.items() if name not in {"decided_at", "candidate"}}
-    candidate = {name: value for name, value in document.get("candidate", {}).items() if name != "upstream"}
-    return digest_of({**said, "candidate": candidate})
-
-
 def _settle(told: Telling, opened: Sequence[Proposal], still_open: set[str], office: Office) -> None:
     """Take back what was said about a head that is not the proposal's any more. What was promoted stays as it is."""
     mine = next((one for one in opened if one.id == told.proposal), None)
@@ -273,7 +201,11 @@ def _settle(told: Telling, opened: Sequence[Proposal], still_open: set[str], off
         office.refresh((told.branch,), ())
         if not _is_on_branch(told, office):
             office.check()
-            withdraw_status(office.voice, told.head, replace(superseded_status(told.branch), url=office.url))
+            withdraw_status(
+                office.voice,
+                told.head,
+                superseded_status(told.branch, url=office.page(told.branch, told.head)),
+            )
             if told.proposal not in still_open:
                 gone = Proposal(told.proposal, told.branch, told.head, "", None)
                 put_comment(office.voice, gone, superseded_comment(told.branch), create=False)
@@ -296,26 +228,5 @@ def _unreadable(branch: str, fact: Unknown, wake: Wake, office: Office, *, last:
         if told.head and wake.key in {"", told.proposal, told.head, branch}:
             proposal = Proposal(told.proposal, branch, told.head, "", None)
             matter = Matter(branch, told.head, (proposal,))
-            failures += _attempt(partial(_say_undecided, matter, fact.why, fact.fix, office))
+            failures += _attempt(partial(say_undecided, matter, fact.why, fact.fix, office))
     return failures if last else [ForgeError(fact.why, fix=fact.fix)]
-
-
-def _say_waiting(matter: Matter, why: str, office: Office) -> None:
-    """A GO does not stand while it is not known whether it still holds."""
-    if office.voice is not None:
-        office.check()
-        waiting = replace(waiting_status(matter.branch, why), url=office.url)
-        there = office.voice.status(matter.head, context_of(matter.branch))
-        if there is None or there.state == "success":
-            office.voice.post_status(matter.head, waiting)
-
-
-def _say_undecided(matter: Matter, why: str, fix: str, office: Office) -> None:
-    office.tell(f"{matter.branch} → {matter.head[:10]}: could not decide: {why}")
-    if office.voice is None:
-        return
-    office.check()
-    status: CommitStatus = replace(undecided_status(matter.branch, why), url=office.url)
-    post_status(office.voice, matter.head, status)
-    for proposal in matter.proposals:
-        put_comment(office.voice, proposal, undecided_comment((matter.branch, matter.head), why, fix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guard.core.decide import Question, branch_policy, decide, required_rules
 from guard.core.errors import GuardError, PolicyError, UsageError
@@ -22,6 +22,7 @@ from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
 from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, When
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
+from guard.journeys.emergencies import Asks, read_emergency
 from guard.journeys.hands import approval_facts
 from guard.ports import Clock, Forge, Git
 
@@ -62,7 +63,8 @@ class Range:
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where the facts come from. `bootstrap` is the operator's policy for a target without a valid one; without
-    `read_members` the forge is asked each time."""
+    `read_members` the forge is asked each time; `policy` stands in for the target's own where it is only asked what
+    would be."""
 
     git: Git
     forge: Forge
@@ -71,6 +73,8 @@ class Sources:
     bootstrap: tuple[bytes, str] | None = None
     read_register: RegisterReader = _no_registers
     read_members: MembersReader | None = None
+    read_asks: Asks | None = None
+    policy: tuple[bytes, str] | None = None
 
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         if self.read_members is not None:
@@ -106,7 +110,15 @@ def gather(asked: Range, sources: Sources) -> Gathered:
         upstream_name=upstream_name,
         only=asked.only,
     )
-    return Gathered(question, policy, _facts(question, policy, sources, details=asked.details))
+    facts = _facts(question, policy, sources, details=asked.details)
+    rules = branch_policy(question, policy)
+    usable = policy.value.policy if isinstance(policy, Known) else None
+    if isinstance(rules, Branch) and usable and not asked.only:
+        emergency = read_emergency(
+            question, usable, rules.lineage, sources.git, sources.read_asks, sources.clock
+        )
+        facts = replace(facts, emergency=emergency)
+    return Gathered(question, policy, facts)
 
 
 def branch_of(git: Git, name: str) -> str:
@@ -136,6 +148,9 @@ def resolve(git: Git, name: str, option: str) -> Commit:
 
 def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPolicy]:
     """The policy at the target branch's head, else the operator's bootstrap policy, else why there is none."""
+    if sources.policy is not None:
+        assumed, name = sources.policy
+        return Known(parse_policy(assumed, where=name), f"{name} (assumed)", sources.clock.now())
     where = f"{POLICY_PATH} at {branch} ({target[:10]})"
     try:
         text = sources.git.read(target, POLICY_PATH)

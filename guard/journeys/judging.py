@@ -24,6 +24,7 @@ class Judged:
     decision: Decision
     lineage: tuple[LineageFacts, tuple[CommitVerdict, ...]] | None
     roles: Mapping[str, tuple[str, ...]]
+    mentions: bool = False
 
 
 def upstream_of(sources: Sources, branch: str) -> str | None:
@@ -43,7 +44,8 @@ def judge(repository: str, branch: str, head: Commit, sources: Sources) -> Judge
         return Judged(_without_policy(repository, branch, head, policy, sources), None, {})
     gathered = gather(Range(repository, branch, f"refs/heads/{branch}", head), sources)
     decision = decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now())
-    return Judged(decision, _lineage(gathered), _roles(gathered.policy))
+    mentions = isinstance(gathered.policy, Known) and gathered.policy.value.policy.comments.mention
+    return Judged(decision, _lineage(gathered), _roles(gathered.policy), mentions)
 
 
 def _broken(sources: Sources, target: Commit) -> PolicyError | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from guard.core.facts import Comment, CommitStatus, Proposal
 from guard.core.model import Commit, Unknown
@@ -13,13 +13,21 @@ GOOD = frozenset({"success", "pending"})
 """The states that must not stay on a commit which is no open proposal's head any more."""
 
 
-def post_status(voice: Voice, commit: Commit, status: CommitStatus) -> bool:
-    """Post the status unless it stands there already; whether it was posted. Raises ForgeError."""
-    there = voice.status(commit, status.context)
-    if there is not None and (there.state, there.description) == (status.state, status.description):
-        return False
-    voice.post_status(commit, status)
-    return True
+def post_status(voice: Voice, commit: Commit, status: CommitStatus) -> CommitStatus | None:
+    """Post the status unless it stands there already, as the guard's own. What somebody else had posted in its place,
+    or None. Raises ForgeError.
+
+    GitHub takes 1,000 statuses of one context on a commit, so that nothing is said again that stands.
+    """
+    there = voice.standing_status(commit, status.context)
+    stranger = there if there is not None and there.by != voice.me() else None
+    if there is None or stranger or not _says(there, status):
+        voice.post_status(commit, status)
+    return stranger
+
+
+def _says(there: CommitStatus, status: CommitStatus) -> bool:
+    return (there.state, there.description, there.url) == (status.state, status.description, status.url)
 
 
 def withdraw_status(voice: Voice, commit: Commit, status: CommitStatus) -> bool:
@@ -31,10 +39,18 @@ def withdraw_status(voice: Voice, commit: Commit, status: CommitStatus) -> bool:
     return True
 
 
-def put_comment(voice: Voice, proposal: Proposal, body: str, *, create: bool = True) -> bool:
+def put_comment(
+    voice: Voice,
+    proposal: Proposal,
+    body: str,
+    *,
+    create: bool = True,
+    comments: Sequence[Comment] | None = None,
+) -> bool:
     """Have the guard's one comment say this: found by its marker and its author before any is created, edited only
-    when it says something else. Whether anything was written. Raises ForgeError."""
-    mine = own_comments(voice, proposal)
+    when it says something else. Whether anything was written. `comments` are all there are, where they were read just
+    now. Raises ForgeError."""
+    mine = own_comments(voice, voice.comments(proposal) if comments is None else comments)
     if not mine:
         if create:
             voice.add_comment(proposal, body)
@@ -45,10 +61,10 @@ def put_comment(voice: Voice, proposal: Proposal, body: str, *, create: bool = T
     return True
 
 
-def own_comments(voice: Voice, proposal: Proposal) -> tuple[Comment, ...]:
-    """The guard's comments, oldest first. Somebody else's copy of the marker makes no comment the guard's."""
+def own_comments(voice: Voice, comments: Sequence[Comment]) -> tuple[Comment, ...]:
+    """The guard's of these. Somebody else's copy of the marker makes no comment the guard's."""
     me = voice.me()
-    return tuple(one for one in voice.comments(proposal) if one.author == me and is_ours(one.body))
+    return tuple(one for one in comments if one.author == me and is_ours(one.body))
 
 
 def protection_warnings(voice: Voice, branch: str) -> tuple[str, ...]:

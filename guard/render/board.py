@@ -12,6 +12,8 @@ RULE_TITLES = {
     "candidate": "Candidate",
     "lineage": "Master First",
     "approvals": "Approvals",
+    "follow-up": "Follow-Up",
+    "break-glass": "Break-Glass",
 }
 """The rules that have a section of their own, after the gate groups."""
 
@@ -56,13 +58,22 @@ def mark(outcome: Outcome) -> str:
 
 
 def word(decision: Decision) -> str:
-    """`GO`, `GO (2 waivers)` or `NO-GO`; a narrowed question is `PARTIAL`, whatever it came to."""
+    """`GO`, `GO (2 waivers)`, `GO (break-glass)` or `NO-GO`; a narrowed question is `PARTIAL`, whatever it came to."""
     if decision.partial:
         return "PARTIAL"
     if not decision.allowed:
         return "NO-GO"
+    if emergency(decision) is not None:
+        return "GO (break-glass)"
     waived = sum(verdict.outcome is Outcome.WAIVED for verdict in decision.verdicts)
     return f"GO ({waived} waiver{'s' if waived > 1 else ''})" if waived else "GO"
+
+
+def emergency(decision: Decision) -> Verdict | None:
+    """The verdict that break-glass is open, which nobody may overlook."""
+    return next(
+        (one for one in decision.verdicts if one.id == "break-glass" and one.outcome is Outcome.WAIVED), None
+    )
 
 
 def line(verdict: Verdict) -> str:

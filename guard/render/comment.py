@@ -2,23 +2,36 @@
 
 Nothing in it may do anything. A forge executes lines that begin with `/`, notifies whom a comment mentions, fetches
 images and renders some HTML: every word from outside is escaped where it is put in, and the whole is checked once
-more, line by line, at the end.
+more, line by line, at the end. Only two kinds of line are live: the owners whom the policy lets the guard mention, and
+the link to the guard's own page.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import UTC
 from itertools import accumulate
 
-from guard.core.facts import LineageFacts
-from guard.core.model import Decision, Finding
-from guard.core.rules.lineage import CommitVerdict
+from guard.core.model import Decision, Finding, Unknown
 from guard.core.unblock import Action, unblock_plan
 from guard.render import board
+from guard.render.changes import changes_markdown, changes_title
 from guard.render.lineage import lineage_markdown
-from guard.render.safe import code, markdown
+from guard.render.safe import REFERENCES, code, markdown
+from guard.render.status import UNDECIDED, decision_status
+from guard.render.subject import Answer, Subject
+
+__all__ = [
+    "LIMIT",
+    "MARKER",
+    "Answer",
+    "Subject",
+    "decision_comment",
+    "is_ours",
+    "superseded_comment",
+    "undecided_comment",
+]
 
 MARKER = "<!-- release-guard:promotion -->"
 """What the guard finds its own comment by; it is shown to nobody."""
@@ -28,36 +41,38 @@ LIMIT = 60_000
 
 ACTIONS = 25
 REASONS = 3
+NAMES = 5
 
 _JOINER = "\u2060"
-_TOO_LONG = "The rest of this part is too long for a comment: run guard check, or guard lineage."
+_NAME = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_EVERYBODY = frozenset({"all", "everyone", "here", "channel", "team"})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a comment tells beside the decision.
+class _Live(str):
+    """A line of the guard's own that may do what it says: mention, or link."""
 
-    `record` is the digest of the decision on record; `lineage` the commits of the range, where they are known;
-    `roles` the members of each role, as the policy names them; `warnings` what is wrong with the protection.
-    """
-
-    record: str
-    lineage: tuple[LineageFacts, Sequence[CommitVerdict]] | None = None
-    roles: Mapping[str, tuple[str, ...]] | None = None
-    warnings: tuple[str, ...] = ()
+    __slots__ = ()
 
 
 def decision_comment(decision: Decision, subject: Subject) -> str:
     """The whole comment. The same decision gives the same text, whenever it was made."""
+    roles = subject.roles or {}
+    plan = unblock_plan(decision)
     parts = [
         [MARKER, *_headline(decision), ""],
-        list(_plan(unblock_plan(decision), subject.roles or {})),
-        list(_warnings(subject.warnings)),
+        list(_waiting(plan, roles, mentions=subject.mentions)),
+        list(_plan(plan, roles)),
+        list(_promote(decision)),
+        list(_answers(decision, subject.answers)),
+        list(_list("Since the last decision:", subject.since)),
+        list(_list("The branch's protection on the forge is not what a GO relies on:", subject.warnings)),
+        list(_strangers(subject.strangers)),
         list(_folded("Go/No-Go board", _board(decision))),
-        list(_lineage(subject.lineage)),
-        list(_digests(decision, subject.record)),
+        list(_lineage(subject)),
+        list(_changes(subject)),
+        list(_closing(decision, subject)),
     ]
-    return _assemble(parts)
+    return _assemble(parts, subject.url)
 
 
 def undecided_comment(candidate: tuple[str, str], why: str, fix: str) -> str:
@@ -88,31 +103,67 @@ def is_ours(body: str) -> bool:
 
 
 def _headline(decision: Decision) -> Iterator[str]:
+    """The words of the status, so that the two never disagree, and what they are about."""
     candidate = decision.candidate
-    yield (
-        f"**{board.word(decision)}** for {code(candidate.branch)}: "
-        f"{code(candidate.old[:10])} → {code(candidate.new[:10])}"
-    )
+    word, _, reason = decision_status(decision).description.partition(": ")
+    about = f"{code(candidate.branch)}: {code(candidate.old[:10])} → {code(candidate.new[:10])}"
+    yield f"{_word(word)}: {markdown(reason)}"
+    yield ""
+    yield about
+    opened = board.emergency(decision)
+    if opened is not None:
+        yield ""
+        yield f"⚠ **{markdown(opened.summary)}**"
+        yield ""
+        yield "What it brings blocks the next promotion until it is on upstream."
     if decision.mode == "observe":
         yield ""
         yield "The policy only observes: this decision blocks nothing."
 
 
+def _word(word: str) -> str:
+    return f"**NO-GO**, {word}" if word == UNDECIDED else f"**{word}**"
+
+
+def _waiting(
+    plan: Sequence[Action], roles: Mapping[str, tuple[str, ...]], *, mentions: bool
+) -> Iterator[str]:
+    """The owners who must act, mentioned by name; a forge notifies each once, however often the comment is edited."""
+    if not mentions:
+        return
+    names = dict.fromkeys(name for action in plan for role in action.who for name in roles.get(role, ()))
+    able = [name.removeprefix("@") for name in names if _NAME.fullmatch(name)]
+    called = [f"@{name}" for name in able if name.casefold() not in _EVERYBODY]
+    if called:
+        yield _Live(f"Waiting for {', '.join(called)}.")
+        yield ""
+
+
 def _plan(plan: Sequence[Action], roles: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """A checklist for each group of people who can do something, in the order of the first thing to do."""
     if not plan:
         return
     yield "To unblock:"
     yield ""
-    for number, action in enumerate(plan[:ACTIONS], 1):
-        reasons = _reasons(action.findings)
-        yield f"{number}. {reasons or markdown(action.text)}"
-        if reasons and action.text not in {finding.message for finding in action.findings}:
-            yield f"   - fix: {markdown(action.text)}"
-        if action.who:
-            yield f"   - who: {', '.join(_who(name, roles) for name in action.who)}"
+    groups: dict[tuple[str, ...], list[Action]] = {}
+    for action in plan[:ACTIONS]:
+        groups.setdefault(action.who, []).append(action)
+    for who, actions in groups.items():
+        yield f"**{', '.join(_who(name, roles) for name in who) or 'Anybody'}**"
+        yield ""
+        for action in actions:
+            yield from _action(action)
+        yield ""
     if len(plan) > ACTIONS:
-        yield f"{ACTIONS + 1}. and {len(plan) - ACTIONS} more, on the board below"
-    yield ""
+        yield f"And {len(plan) - ACTIONS} more, on the board below."
+        yield ""
+
+
+def _action(action: Action) -> Iterator[str]:
+    reasons = _reasons(action.findings)
+    yield f"- [ ] {reasons or markdown(action.text)}"
+    if reasons and action.text not in {finding.message for finding in action.findings}:
+        yield f"  - fix: {markdown(action.text)}"
 
 
 def _reasons(findings: Sequence[Finding]) -> str:
@@ -128,15 +179,66 @@ def _reason(finding: Finding) -> str:
 
 def _who(name: str, roles: Mapping[str, tuple[str, ...]]) -> str:
     members = roles.get(name, ())
-    named = f" ({', '.join(markdown(one, limit=100) for one in members[:5])})" if members else ""
+    named = f" ({', '.join(markdown(one, limit=100) for one in members[:NAMES])})" if members else ""
     return f"{markdown(name)}{named}"
 
 
-def _warnings(warnings: Sequence[str]) -> Iterator[str]:
-    if warnings:
-        yield "The branch's protection on the forge is not what a GO relies on:"
+def _promote(decision: Decision) -> Iterator[str]:
+    if decision.allowed:
+        branch, head = decision.candidate.branch, decision.candidate.new
+        yield f"To promote it: {code(f'guard promote --branch {branch} --to {head}')}"
         yield ""
-        yield from (f"- {markdown(warning)}" for warning in warnings)
+
+
+def _answers(decision: Decision, answers: Sequence[Answer]) -> Iterator[str]:
+    if not answers:
+        return
+    yield "What you asked:"
+    yield ""
+    for one in answers:
+        word = {"done": "done", "refused": "not done"}.get(one.outcome, "not understood")
+        yield f"- {code(one.line, limit=200)} ({markdown(one.by, limit=100)}): {word}, {markdown(one.said)}"
+    yield ""
+    for gate in dict.fromkeys(one.gate for one in answers if one.gate):
+        yield from _folded(f"About {code_text(gate)}", explanation(decision, gate))
+
+
+def code_text(gate: str) -> str:
+    """A gate's id for a summary, where no markdown is rendered."""
+    return re.sub(r"[^A-Za-z0-9._-]", "", gate)
+
+
+def explanation(decision: Decision, gate: str) -> Iterator[str]:
+    """One verdict with all its reasons, what would mend each, and who can."""
+    for verdict in decision.verdicts:
+        if verdict.id != gate:
+            continue
+        yield f"**{markdown(verdict.title)}**: {verdict.outcome.upper()}"
+        yield ""
+        if verdict.summary:
+            yield f"- {markdown(verdict.summary)}"
+        for finding in verdict.findings:
+            yield f"- {_reason(finding)}"
+            if finding.fix:
+                yield f"  - fix: {markdown(finding.fix)}"
+            if finding.who:
+                yield f"  - who: {', '.join(markdown(name) for name in finding.who)}"
+        return
+    yield "It is not part of this decision."
+
+
+def _list(title: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        yield title
+        yield ""
+        yield from (f"- {markdown(item)}" for item in items)
+        yield ""
+
+
+def _strangers(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        shown = ", ".join(markdown(name, limit=100) for name in names[:NAMES])
+        yield f"A status under the guard's name was posted on this commit by {shown}; the guard's own replaced it."
         yield ""
 
 
@@ -151,11 +253,23 @@ def _board(decision: Decision) -> Iterator[str]:
         yield f"{markdown(incidents.title)}: {markdown(board.incident_line(incidents))}"
 
 
-def _lineage(lineage: tuple[LineageFacts, Sequence[CommitVerdict]] | None) -> Iterator[str]:
-    if lineage is not None and lineage[1]:
-        facts, judged = lineage
+def _lineage(subject: Subject) -> Iterator[str]:
+    if subject.lineage is not None and subject.lineage[1]:
+        facts, judged = subject.lineage
         title = f"Lineage: {len(judged)} commit{'s' if len(judged) > 1 else ''}"
         yield from _folded(title, lineage_markdown(facts, judged).splitlines())
+
+
+def _changes(subject: Subject) -> Iterator[str]:
+    if subject.changes is None:
+        return
+    if isinstance(subject.changes, Unknown):
+        yield f"What this changes since the last promotion cannot be told: {markdown(subject.changes.why)}"
+        yield ""
+        return
+    changes = subject.changes.value
+    judged = subject.lineage[1] if subject.lineage is not None else ()
+    yield from _folded(changes_title(changes), changes_markdown(changes, judged))
 
 
 def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -167,25 +281,48 @@ def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield ""
 
 
-def _digests(decision: Decision, record: str) -> Iterator[str]:
+def _closing(decision: Decision, subject: Subject) -> Iterator[str]:
+    if decision.next_change_at is not None:
+        due = [one.title for one in decision.verdicts if one.next_change_at == decision.next_change_at]
+        at = decision.next_change_at.astimezone(UTC)
+        yield f"By itself this changes on {at:%Y-%m-%d at %H:%M} UTC: {markdown(', '.join(due[:NAMES]))}."
+        yield ""
+    if subject.url:
+        yield _Live(f"[The whole decision]({subject.url})")
+        yield ""
     if decision.policy_source:
         yield f"policy: {markdown(decision.policy_source)}"
-    yield f"policy {code(decision.policy_digest[:19] or 'none')}, decision {code(record[:19] or 'none')}"
+    yield f"policy {code(decision.policy_digest[:19] or 'none')}, decision {code(subject.record[:19] or 'none')}"
 
 
-def _assemble(parts: Sequence[Sequence[str]]) -> str:
+def _assemble(parts: Sequence[Sequence[str]], url: str = "") -> str:
     """The parts in order. A folded one that would make it too long is left out whole, so that nothing stays half
     open; any other is cut after a line."""
+    cut = _too_long(url)
     kept: list[str] = []
-    room = LIMIT - len(_TOO_LONG) * len(parts)
+    room = LIMIT - len(cut) * len(parts) - len(MARKER) - sum(len(line) + 1 for line in parts[-1])
     for part in parts:
-        lines = [_harmless(line) for line in part]
-        fitting = _fitting(lines, room if part is parts[-1] else room * 3 // 4)
+        lines = [line if isinstance(line, _Live) else _harmless(line) for line in _single_spaced(part)]
+        fitting = lines if part is parts[-1] else _fitting(lines, room * 3 // 4)
         if len(fitting) < len(lines):
-            fitting = [*([] if _is_folded(lines) else fitting), _TOO_LONG, ""]
+            fitting = [*([] if _is_folded(lines) else fitting), cut, ""]
         kept += fitting
         room -= sum(len(line) + 1 for line in fitting)
-    return "\n".join(kept).rstrip() + "\n"
+    return "\n".join(kept).rstrip()[:LIMIT] + "\n"
+
+
+def _single_spaced(lines: Iterable[str]) -> Iterator[str]:
+    before = "x"
+    for line in lines:
+        if line or before:
+            yield line
+        before = line
+
+
+def _too_long(url: str) -> str:
+    if url:
+        return _Live(f"The rest of this part is too long for a comment: [see the whole decision]({url}).")
+    return "The rest of this part is too long for a comment: run guard check, or guard lineage."
 
 
 def _fitting(lines: Sequence[str], room: int) -> list[str]:
@@ -201,7 +338,8 @@ def _is_folded(lines: Sequence[str]) -> bool:
 def _harmless(line: str) -> str:
     """The last look: what a forge could take for a command, a mention, a reference or a link is broken up with a word
     joiner."""
-    line = re.sub(r"^([\s>*+-]*)/", rf"\1{_JOINER}/", line)
+    line = re.sub(r"^([\s>*+\-\d.)\[\]xX|]*)/", rf"\1{_JOINER}/", line)
     line = re.sub(r"(?i)\b(www)\.", rf"\1{_JOINER}.", line)
+    line = line.replace("![", f"!{_JOINER}[").replace("://", f":{_JOINER}//")
     # GitHub links `\#1` all the same, and tells issue 1 of it.
-    return re.sub(r"([@#])(?=\w)", rf"\1{_JOINER}", line)
+    return REFERENCES.sub(rf"\g<0>{_JOINER}", line)

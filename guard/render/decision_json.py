@@ -112,7 +112,10 @@ def decision_schema() -> dict[str, Any]:
     )
     document = _closed(
         version={"const": VERSION},
-        decision={"type": "string", "pattern": "^(GO( \\([0-9]+ waivers?\\))?|NO-GO|PARTIAL)$"},
+        decision={
+            "type": "string",
+            "pattern": "^(GO( \\([0-9]+ waivers?\\)| \\(break-glass\\))?|NO-GO|PARTIAL)$",
+        },
         allowed={"type": "boolean"},
         outcome=_OUTCOMES,
         mode={"enum": ["enforce", "observe"]},

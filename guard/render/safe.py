@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
-_REFERENCE = re.compile(r"([@#])(?=\w)|(?i:\b(www)(?=\.))")
-"""A mention, an issue's number, a bare host: linked by a forge even where the sign is escaped."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$])")
+_LEADING = re.compile(r"^(\s*)([-+/=:]|\d+\s*[.)])")
+"""What makes something of a line only at its beginning: lists, headings, and what a forge carries out."""
+_REFERENCE = re.compile(r"""[@#!%~$&](?=["'\w])|(?i:\b(?:www(?=\.)|gh(?=-\d)))""")
+"""A mention, the number of an issue, merge request, milestone, snippet or epic, a label, a bare host: linked by a
+forge, and told there, even where the sign is escaped."""
+REFERENCES = re.compile(r"[@#!](?=\w)")
+"""Those of them that no line of the guard's own may hold either, escaped or in code."""
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 JOINER = "\u2060"
 """Breaks up what a forge would act on, and is not seen (U+2060, word joiner)."""
@@ -34,10 +39,10 @@ def _visible(character: str) -> str:
 
 def markdown(text: str, *, limit: int = 500) -> str:
     """The same, escaped so that a forge renders it as text: no link, image, HTML, mention, command or list item."""
-    escaped = _MARKDOWN.sub(r"\\\1", plain(text, limit=limit)).translate(_HTML)
-    escaped = re.sub(r"^(\s*)(/|\d+\s*[.)])", rf"\1{JOINER}\2", escaped)
-    escaped = _REFERENCE.sub(lambda found: f"{found[0]}{JOINER}", escaped)
-    return escaped.replace("://", f":{JOINER}//")
+    broken = _REFERENCE.sub(lambda found: f"{found[0]}{JOINER}", plain(text, limit=limit))
+    escaped = _MARKDOWN.sub(r"\\\1", broken).translate(_HTML)
+    escaped = _LEADING.sub(rf"\1{JOINER}\2", escaped)
+    return escaped.replace("://", f":{JOINER}//").strip()
 
 
 def code(text: str, *, limit: int = 500) -> str:

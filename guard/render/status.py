@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from guard.core.facts import CommitStatus
 from guard.core.model import Decision, Outcome, Verdict
+from guard.core.rules.candidate import DRAFT
 from guard.render import board
 from guard.render.safe import plain
 
@@ -11,6 +14,7 @@ LIMIT = 140
 """Characters of a description: GitHub's limit, which is smaller than GitLab's 255."""
 
 UNDECIDED = "could not decide"
+PREVIEW = "preview of a draft"
 
 
 def context_of(branch: str) -> str:
@@ -22,6 +26,8 @@ def decision_status(decision: Decision, *, url: str = "") -> CommitStatus:
     """`success` for GO, `failure` for NO-GO, `error` where only errors block. A policy that observes blocks nothing,
     and so the state is `success` whatever was decided; the text says what was."""
     branch = decision.candidate.branch
+    if (preview := _preview(decision)) is not None:
+        return _status(branch, "success" if decision.mode == "observe" else "failure", preview, url)
     if decision.allowed:
         return _status(branch, "success", _go(decision), url)
     if decision.mode == "observe":
@@ -46,7 +52,29 @@ def superseded_status(branch: str, *, url: str = "") -> CommitStatus:
     return _status(branch, "failure", "NO-GO: not the head of an open proposal any more", url)
 
 
+def _preview(decision: Decision) -> str | None:
+    """What a draft would come to, were it none; None where it is none."""
+    if not any(one.code == DRAFT for verdict in decision.blockers for one in verdict.findings):
+        return None
+    others = tuple(
+        one for one in (without_draft(verdict) for verdict in decision.verdicts) if one is not None
+    )
+    real = replace(decision, verdicts=others)
+    return f"{PREVIEW}: {_no_go(real) if real.blockers else 'GO once it is marked as ready'}"
+
+
+def without_draft(verdict: Verdict) -> Verdict | None:
+    """The verdict without the finding that the proposal is a draft; None where it has no other."""
+    kept = tuple(one for one in verdict.findings if one.code != DRAFT)
+    if len(kept) == len(verdict.findings):
+        return verdict
+    return replace(verdict, findings=kept) if kept else None
+
+
 def _go(decision: Decision) -> str:
+    opened = board.emergency(decision)
+    if opened is not None:
+        return f"{board.word(decision)}: {opened.summary.removeprefix('BREAK-GLASS: ')}"
     bootstrap = " by the bootstrap policy" if "bootstrap" in decision.policy_source.partition(",")[0] else ""
     return f"{board.word(decision)}{bootstrap}: everything required is there"
 
@@ -67,7 +95,7 @@ def _first(decision: Decision) -> str:
     if not blockers:
         return "nothing was judged"
     count = f" (1 of {len(blockers)} blockers)" if len(blockers) > 1 else ""
-    return _cut(_reason(blockers[0]), LIMIT - len("observed only: NO-GO: ") - len(count)) + count
+    return _cut(_reason(blockers[0]), LIMIT - len(f"{PREVIEW}: NO-GO: ") - len(count)) + count
 
 
 def _reason(verdict: Verdict) -> str:

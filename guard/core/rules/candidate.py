@@ -10,6 +10,8 @@ from guard.core.model import Candidate, Fact, Finding, Known, Outcome, Unknown, 
 
 ID = "candidate"
 TITLE = "Candidate"
+DRAFT = "candidate.draft"
+"""Proposals that are drafts: they are judged in full, and never promoted."""
 
 
 def judge_candidate(candidate: Candidate, facts: CandidateFacts, *, forks: bool = False) -> Verdict:
@@ -60,6 +62,7 @@ def _proposal(
     if not mine:
         return (_no_proposal(candidate, proposals.value),)
     findings = [_from_fork(proposal) for proposal in mine if proposal.from_fork and not forks]
+    findings += [_draft(proposal) for proposal in mine if proposal.draft]
     if len(mine) > 1:
         named = ", ".join(sorted(proposal.id for proposal in mine))
         findings.append(
@@ -86,6 +89,17 @@ def _no_proposal(candidate: Candidate, proposals: tuple[Proposal, ...]) -> Findi
         fix=f"guard propose --target {candidate.branch} --head {candidate.new} (or: guard promote --prepare)",
         who=("author",),
         outcome=Outcome.MISSING,
+    )
+
+
+def _draft(proposal: Proposal) -> Finding:
+    return Finding(
+        DRAFT,
+        f"proposal {proposal.id} is a draft: what is decided here is a preview",
+        where=proposal.url,
+        fix="mark it as ready",
+        who=("author",),
+        outcome=Outcome.PENDING,
     )
 
 

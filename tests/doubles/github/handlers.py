@@ -121,6 +121,24 @@ def _edit_comment(double: GitHubDouble, values: Values, request: Request) -> Ans
     return Answer(body=shapes.comment(double.state, found))
 
 
+def _react(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """200 instead of 201 where the same reaction of the same account is there."""
+    found = next((one for one in double.state.comments if one.id == int(values["comment_id"])), None)
+    if not found:
+        return NOT_FOUND
+    content, me = json.loads(request.body)["content"], double.state.me
+    for there in found.reactions:
+        if there[1:] == (content, me):
+            return Answer(200, shapes.reaction(there, found.at))
+    found.reactions.append((len(found.reactions) + 1, content, me))
+    return Answer(201, shapes.reaction(found.reactions[-1], found.at))
+
+
+def _permission(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    account = double.state.accounts.get(values["username"])
+    return Answer(body=shapes.permission(double.state, account)) if account else NOT_FOUND
+
+
 def _label(double: GitHubDouble, values: Values, request: Request) -> Answer:
     names = {name.casefold(): name for name in double.state.labels}
     found = names.get(values["name"].casefold())
@@ -271,6 +289,8 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/issues/{{issue_number}}/comments": _comments,
     f"POST {REPO}/issues/{{issue_number}}/comments": _add_comment,
     f"PATCH {REPO}/issues/comments/{{comment_id}}": _edit_comment,
+    f"POST {REPO}/issues/comments/{{comment_id}}/reactions": _react,
+    f"GET {REPO}/collaborators/{{username}}/permission": _permission,
     f"GET {REPO}/labels/{{name}}": _label,
     f"GET {REPO}/commits/{{ref}}/statuses": _statuses,
     f"GET {REPO}/commits/{{ref}}/status": _combined,

@@ -18,6 +18,12 @@ OPERATIONS = {
     f"GET {REPO}/issues/{{issue_number}}/comments": "issues/comments#list-issue-comments",
     f"POST {REPO}/issues/{{issue_number}}/comments": "issues/comments#create-an-issue-comment",
     f"PATCH {REPO}/issues/comments/{{comment_id}}": "issues/comments#update-an-issue-comment",
+    f"POST {REPO}/issues/comments/{{comment_id}}/reactions": (
+        "reactions/reactions#create-reaction-for-an-issue-comment"
+    ),
+    f"GET {REPO}/collaborators/{{username}}/permission": (
+        "collaborators/collaborators#get-repository-permissions-for-a-user"
+    ),
     f"GET {REPO}/labels/{{name}}": "issues/labels#get-a-label",
     f"GET {REPO}/commits/{{ref}}/statuses": "commits/statuses#list-commit-statuses-for-a-reference",
     f"GET {REPO}/commits/{{ref}}/status": "commits/statuses#get-the-combined-status-for-a-specific-reference",
@@ -51,6 +57,8 @@ EXAMPLES = (
     "pull-request-review-items",
     "issue",
     "issue-comment",
+    "reaction",
+    "repository-collaborator-permission-response-if-user-has-admin-permissions",
     "label",
     "status",
     "combined-commit-status",

@@ -160,6 +160,7 @@ def _pull(state: GitHubState, one: Pull, base: Json) -> Json:
         "id": 5000 + one.number,
         "url": f"{HOST}/repos/{state.full_name}/pulls/{one.number}",
         "state": one.state,  # open or closed; a merged one is closed
+        "draft": one.draft,
         "title": one.title,
         "user": user(one.by),  # who opened it
         "html_url": f"https://github.com/{state.full_name}/pull/{one.number}",
@@ -224,6 +225,26 @@ def comment(state: GitHubState, one: Comment) -> Json:
         "body": one.body,
         "html_url": f"https://github.com/{state.full_name}/pull/{one.issue}#issuecomment-{one.id}",
         "created_at": one.at,
+        "updated_at": one.edited_at or one.at,
+        "performed_via_github_app": {**example("integration"), "slug": one.app} if one.app else None,
+    }
+
+
+def reaction(one: tuple[int, str, Account], at: str) -> Json:
+    """https://docs.github.com/en/rest/reactions/reactions#create-reaction-for-an-issue-comment"""
+    number, content, by = one
+    return {**example("reaction"), "id": number, "user": user(by), "content": content, "created_at": at}
+
+
+def permission(state: GitHubState, account: Account) -> Json:
+    """https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user"""
+    base = example("repository-collaborator-permission-response-if-user-has-admin-permissions")
+    level = state.permissions.get(account.login, "read")
+    return {
+        **base,
+        "permission": level,
+        "role_name": level,
+        "user": {**base["user"], **(user(account) or {}), "role_name": level},
     }
 
 

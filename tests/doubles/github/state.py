@@ -38,6 +38,7 @@ class Pull:
     fork_gone: bool = False
     state: str = "open"
     labels: list[str] = field(default_factory=list)
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,10 @@ class Comment:
     by: Account | None
     body: str
     at: str
+    edited_at: str = ""
+    app: str = ""
+    """The app through which somebody wrote it."""
+    reactions: list[tuple[int, str, Account]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -225,6 +230,8 @@ class GitHubState:
         self.runs: list[WorkflowRun] = []
         self.labellings: list[Labelled] = []
         self.labels: list[str] = []
+        self.permissions: dict[str, str] = {}
+        """admin, write or read in this repository, which is public: whoever is not here may read."""
         self.organisations: dict[str, list[str]] = {self.owner: []}
         self.teams: dict[tuple[str, str], Team] = {}
         self.protected: dict[str, Protected] = {}
@@ -233,6 +240,10 @@ class GitHubState:
         self._ids = itertools.count(1001)
         self._numbers = itertools.count(1)
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def started_at(self, time: datetime) -> None:
+        """From now on the clock goes on from there."""
+        self._now = time
 
     def now(self) -> str:
         self._now += timedelta(minutes=1)
@@ -333,7 +344,7 @@ class GitHubState:
         return found
 
     def edit(self, comment: Comment, body: str) -> None:
-        comment.body = body
+        comment.body, comment.edited_at = body, self.now()
         self.said("issue_comment", "edited", comment)
 
     def set_status(

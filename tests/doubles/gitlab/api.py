@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode
 from tests.doubles.gitlab import shapes
 from tests.doubles.gitlab.contract import Contract
 from tests.doubles.gitlab.graphql import answer_hands
-from tests.doubles.gitlab.state import LEVELS, Group, MergeRequest, State, User
+from tests.doubles.gitlab.state import LEVELS, Group, MergeRequest, Note, State, User
 from tests.doubles.gitlab.statuses import create_status, listed_statuses
 from tests.doubles.server import Answer, Request
 
@@ -221,6 +221,30 @@ def edit_note(asked: Asked) -> Result:
     raise Missing("Note")
 
 
+def _note(asked: Asked) -> Note:
+    for note in _request(asked).notes:
+        if str(note.id) == asked.path["note_id"]:
+            return note
+    raise Missing("Note")
+
+
+def add_reaction(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/emoji_reactions/#add-reactions-to-comments; one that is there already is a 404
+    (https://gitlab.com/gitlab-org/gitlab/-/issues/26060), and a new one bumps the note's `updated_at`."""
+    note, name = _note(asked), str(asked.body()["name"])
+    if any((named, who) == (name, asked.me) for _, named, who in note.reactions):
+        raise Missing('Award Emoji {:name=>["has already been taken"]}')
+    note.reactions.append((asked.state.id(), name, asked.me))
+    note.updated_at = asked.state.now()
+    return Answer(201, shapes.reaction(note, note.reactions[-1]))
+
+
+def list_reactions(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/emoji_reactions/#list-all-emoji-reactions-for-a-comment."""
+    note = _note(asked)
+    return [shapes.reaction(note, one) for one in note.reactions]
+
+
 def list_request_pipelines(asked: Asked) -> Result:
     heads = {version.head for version in _request(asked).versions}
     found = [one for one in asked.state.pipelines if one.sha in heads]
@@ -331,4 +355,6 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_P}/merge_requests/{{noteable_id}}/notes", list_notes),
     ("POST", f"{_P}/merge_requests/{{noteable_id}}/notes", create_note),
     ("PUT", f"{_P}/merge_requests/{{noteable_id}}/notes/{{note_id}}", edit_note),
+    ("GET", f"{_P}/merge_requests/{{noteable_id}}/notes/{{note_id}}/award_emoji", list_reactions),
+    ("POST", f"{_P}/merge_requests/{{noteable_id}}/notes/{{note_id}}/award_emoji", add_reaction),
 )

@@ -156,7 +156,7 @@ def note(state: State, request: MergeRequest, one: Note) -> Json:
             "note": one.body,
             "noteable_type": "MergeRequest",
             "system": one.system,
-            "action": "create",
+            "action": "create" if one.updated_at == one.created_at else "update",
         },
         "merge_request": {"id": request.id, "iid": request.iid, "last_commit": {"id": request.head}},
     }

@@ -188,6 +188,14 @@ def note(state: State, request: MergeRequest, one: Note) -> Json:
     }
 
 
+def reaction(note: Note, one: tuple[int, str, User]) -> Json:
+    """https://docs.gitlab.com/api/emoji_reactions/#list-all-emoji-reactions-for-a-comment."""
+    number, name, who = one
+    at = when(note.updated_at)
+    named = {"id": number, "name": name, "user": user(who), "created_at": at, "updated_at": at}
+    return {**named, "awardable_id": note.id, "awardable_type": "Note"}
+
+
 def status(one: Status) -> Json:
     """https://docs.gitlab.com/api/commits/#list-all-commit-statuses."""
     finished = None if one.state in ("pending", "running") else when(one.created_at)

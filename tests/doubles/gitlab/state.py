@@ -60,6 +60,8 @@ class Note:
     created_at: datetime
     updated_at: datetime
     system: bool = False
+    reactions: list[tuple[int, str, User]] = field(default_factory=list)
+    """(id, name, who), each name once a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +330,10 @@ class State:
         note = Note(self.id(), self.user(by), body, now, now, system)
         request.notes.append(note)
         return note
+
+    def edit_note(self, note: Note, body: str) -> None:
+        """By its writer, or by a maintainer: GitLab does not show which."""
+        note.body, note.updated_at = body, self.now()
 
     def execute(self, body: str) -> None:
         """Note the quick actions of a comment, as GitLab would carry them out: lines that begin with one, outside of

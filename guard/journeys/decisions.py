@@ -1,0 +1,97 @@
+"""The decisions on record: numbered for each proposal, and put there only when they say something new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from guard.core.canonical import digest_of
+from guard.core.facts import Proposal
+from guard.core.model import Decision
+from guard.journeys.office import Office
+from guard.ports import Entry, Telling
+from guard.render.decision_json import decision_document
+from guard.render.since import since_last
+from guard.render.status import decision_status
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision as it stands on record, and the document of the one before it, {} for the first."""
+
+    digest: str
+    before: Mapping[str, Any]
+
+
+def record(proposal: Proposal, decision: Decision, office: Office, *, beside: Mapping[str, Any]) -> Recorded:
+    """The decision on record, which is put there unless the last one on this proposal says the same; `beside` is what
+    its page tells too.
+
+    Decisions on a proposal are numbered. Where a crash, or a lost memory, left the number behind the ledger, the
+    ledger's own last one is found by going on from there.
+    """
+    document, before = decision_document(decision), _told(proposal, office)
+    count, latest = before.count, _entry(proposal, before.count, office)
+    while (following := _entry(proposal, count + 1, office)) is not None:
+        count, latest = count + 1, following
+    if latest is None or _substance(_body(latest)) != _substance(document):
+        told = {**beside, "since": list(since_last(_body(latest) if latest else {}, document))}
+        count, latest = count + 1, _append(proposal, count + 1, decision, document, told, office)
+    office.memory.remember(replace(before, head=proposal.head, count=count))
+    earlier = _entry(proposal, count - 1, office)
+    return Recorded(str(latest.body["digest"]), _body(earlier) if earlier else {})
+
+
+def head_is_known(proposal: Proposal, office: Office) -> bool:
+    """Whether a decision on this very head was made before."""
+    told = _told(proposal, office)
+    return told.count > 0 and told.head == proposal.head
+
+
+def _append(
+    proposal: Proposal,
+    number: int,
+    decision: Decision,
+    document: dict[str, Any],
+    beside: Mapping[str, Any],
+    office: Office,
+) -> Entry:
+    body = {
+        "proposal": proposal.id,
+        "ref": decision.candidate.ref,
+        "digest": digest_of(document),
+        "outcome": document["outcome"],
+        "allowed": decision.allowed,
+        "decision": document,
+        "said": decision_status(decision).description,
+        "beside": beside,
+    }
+    once = _once(proposal, number)
+    return office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once)
+
+
+def _told(proposal: Proposal, office: Office) -> Telling:
+    told = (one for one in office.memory.told(proposal.target) if one.proposal == proposal.id)
+    return next(told, Telling(proposal.target, proposal.id, proposal.head, 0))
+
+
+def _entry(proposal: Proposal, number: int, office: Office) -> Entry | None:
+    return office.ledger.find(_once(proposal, number))
+
+
+def _once(proposal: Proposal, number: int) -> str:
+    return f"decision:{proposal.target}:{proposal.id}:{number}"
+
+
+def _body(entry: Entry) -> Mapping[str, Any]:
+    decision = entry.body.get("decision")
+    return decision if isinstance(decision, Mapping) else {}
+
+
+def _substance(document: Mapping[str, Any]) -> str:
+    """What a decision says, without when it was made and where upstream stood then: a push to upstream that
+    changes no verdict is nothing to tell."""
+    said = {name: value for name, value in document.items() if name not in {"decided_at", "candidate"}}
+    candidate = {name: value for name, value in document.get("candidate", {}).items() if name != "upstream"}
+    return digest_of({**said, "candidate": candidate})

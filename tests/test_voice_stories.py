@@ -1,0 +1,288 @@
+"""What the guard says and when: one comment without noise, a status that is its own, drafts, emergencies, the chat."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.server import Answer, Fault
+from tests.service_sides import BRANCH, SIDES
+from tests.service_world import ServiceWorld, call, policy
+
+FORGES = ["gitlab", "github"]
+LOUD = """
+[comments]
+mention = true
+[break_glass]
+lasts = "1h"
+"""
+
+Make = Callable[..., ServiceWorld]
+
+
+@pytest.fixture(params=FORGES)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    made: list[ServiceWorld] = []
+
+    def world(*, more: str = "", pages: bool = False) -> ServiceWorld:
+        text = policy(request.param, SIDES[request.param].repository, more=more)
+        made.append(ServiceWorld(tmp_path, request.param, policy_text=text))
+        if pages:
+            with (made[0].home / "service.toml").open("a") as file:
+                file.write('pages = true\npublic_url = "https://guard.example.com"\n')
+            made[0].service = made[0].open()
+        return made[0]
+
+    yield world
+    for one in made:
+        one.close()
+
+
+def go(world: ServiceWorld, url: str) -> tuple[str, str]:
+    head = world.commit("a fix", {"app": "2\n"})
+    proposal = world.side.propose(head)
+    world.side.approve(proposal, by="ann")
+    world.side.approve(proposal, by="sam")
+    world.submit(url, head)
+    world.settle(url)
+    assert world.status(head).state == "success", world.comment(proposal)
+    return proposal, head
+
+
+def test_a_status_under_the_guards_name_is_overwritten_and_reported(make: Make) -> None:
+    """Whoever may post statuses could make a blocked head look green."""
+    world = make()
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        said = world.status(head)
+        world.side.foreign_status(head, "success", by="mallory")
+        assert world.status(head).state == "success"
+        world.wake()
+        world.settle(url)
+        assert world.status(head) == said
+        assert [one.body["by"] for one in world.service.ledger.entries("status.overwritten")] == ["mallory"]
+        assert "was posted on this commit by mallory" in world.comment(proposal)
+        count = len(world.side.statuses(head))
+        world.wake()
+        world.settle(url)
+        assert len(world.side.statuses(head)) == count, "what stands is not posted again"
+
+
+def test_status_comment_and_page_say_the_same(make: Make) -> None:
+    """Two places with two opinions are worse than one (kubernetes/test-infra 7254)."""
+    world = make(pages=True)
+    with world.serving() as url:
+        head = world.commit("feat!: a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        for step in (lambda: None, lambda: world.side.approve(proposal, by="ann")):
+            step()
+            world.settle(url)
+            said = world.status(head).description
+            body = world.comment(proposal)
+            page = f"/decisions/{BRANCH.replace('/', '%2F')}/{head}"
+            assert f"[The whole decision](https://guard.example.com{page})" in body
+            assert said in body.replace("**", "")
+            status, headers, html = call(f"{url}{page}", method="GET")
+            assert status == 200
+            assert said in html.decode()
+            assert headers["content-security-policy"].startswith("default-src 'none'")
+            assert "<script" not in html.decode()
+            assert "1 commit, 1 file, 1 breaking" in html.decode()
+        assert call(f"{url}/decisions/{BRANCH}/{'e' * 40}", method="GET")[0] == 404
+        assert call(f"{url}/decisions/{BRANCH}/nothing", method="GET")[0] == 404
+
+
+def test_a_draft_gets_a_preview_that_is_marked_so(make: Make) -> None:
+    world = make()
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        world.side.mark_draft(proposal, draft=True)
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert world.status(head).description == "preview of a draft: GO once it is marked as ready"
+        assert "**preview of a draft**" in world.comment(proposal)
+        world.side.withdraw(proposal, by="sam")
+        world.settle(url)
+        assert world.status(head).description == "preview of a draft: NO-GO: security owner approval missing"
+        world.side.approve(proposal, by="sam")
+        world.side.mark_draft(proposal, draft=False)
+        world.settle(url)
+        assert world.status(head).state == "success"
+
+
+def test_one_comment_is_edited_only_when_something_changed(make: Make) -> None:
+    """Twenty events, one comment, and no edit without news (the noise of many bots)."""
+    world = make()
+    with world.serving() as url:
+        proposal, _ = go(world, url)
+        before = world.comment(proposal)
+        requests = world.side.server().requests
+        seen = len(requests)
+        for number in range(10):
+            world.side.comment(proposal, f"just talking {number}", by="dev")
+            world.settle(url)
+        assert world.comment(proposal) == before
+        written = [one for one in requests[seen:] if one.method not in {"GET"} and "graphql" not in one.path]
+        assert written == []
+
+
+def test_owners_are_mentioned_where_the_policy_lets_it(make: Make) -> None:
+    world = make(more=LOUD)
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        assert "Waiting for @gpuaas/platform-owners, @gpuaas/security-owners." in world.comment(proposal)
+        world.side.approve(proposal, by="ann")
+        world.settle(url)
+        assert "Waiting for @gpuaas/security-owners." in world.comment(proposal)
+
+
+class Room:
+    """A chat room's incoming webhook."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.status = 200
+        room = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None: ...
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if room.status == 200:
+                    room.said.append(json.loads(body)["text"])
+                self.send_response(room.status)
+                self.end_headers()
+
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._httpd.server_address[1]}/hook"
+
+    def close(self) -> None:
+        self._httpd.shutdown()
+        self._httpd.server_close()
+
+
+def test_the_chat_is_told_once_who_has_to_act(make: Make) -> None:
+    world, room = make(), Room()
+    world.service = replace(world.service, secrets=replace(world.service.secrets, chat=room.url))
+    with world.serving() as url:
+        room.status = 500
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        assert room.said == []
+        room.status = 200
+        world.wake()
+        world.settle(url)
+        assert [one.partition("This waits for ")[2].partition(".")[0] for one in room.said] == [
+            "platform", "security",
+        ]  # fmt: skip
+        world.side.approve(proposal, by="ann")
+        world.side.comment(proposal, "hello", by="dev")
+        world.settle(url)
+        assert len(room.said) == 2, "no word at an edit"
+        world.side.approve(proposal, by="sam")
+        world.submit(url, head)
+        world.settle(url)
+        assert len(room.said) == 3
+        assert "GO: everything required is there" in room.said[2]
+    room.close()
+
+
+def test_one_transient_error_leaves_no_permanent_red(make: Make) -> None:
+    """policy-bot 405 and 1298: the next try decides, without anybody doing anything."""
+    world = make()
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        path = "approvals" if world.side.name == "gitlab" else "reviews"
+        world.side.server().fail(Fault("status", times=6, path=path, answer=Answer(502, {"message": "no"})))
+        world.wake()
+        world.work_off(patience=40)
+        world.wake()
+        world.settle(url)
+        assert world.status(head).state == "success"
+        assert "**GO**" in world.comment(proposal)
+
+
+def test_break_glass_takes_two_and_owes_what_it_brought(make: Make) -> None:
+    world = make(more=LOUD)
+    with world.serving() as url:
+        world.work.git("switch", "-q", "-c", "hotfix")
+        head = world.commit("an emergency", {"app": "9\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        first = world.side.comment(proposal, "/guard break-glass because payments are down", by="ann")
+        world.settle(url)
+        assert world.side.reactions(proposal, first) == ["thumbsup"]
+        assert world.status(head).state == "failure"
+        assert "asked for by ann" in world.comment(proposal)
+        again = world.side.comment(proposal, "/guard break-glass because really", by="ann")
+        nobody = world.side.comment(proposal, "/guard break-glass because me too", by="dev")
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert world.side.reactions(proposal, again) == ["thumbsup"]
+        assert world.side.reactions(proposal, nobody) == ["thumbsdown"]
+        world.side.comment(proposal, "/guard break-glass because I see it too", by="sam")
+        world.settle(url)
+        assert world.status(head).state == "success"
+        assert world.status(head).description.startswith("GO (break-glass): opened by ann and sam until ")
+        assert "⚠ **BREAK-GLASS: opened by ann and sam" in world.comment(proposal)
+        assert len(list(world.service.ledger.entries("statement.break-glass"))) == 3
+
+        # It is promoted; the next promotion waits until the fix is on master.
+        world.work.git("push", "-q", str(world.bare.path), f"{head}:refs/heads/{BRANCH}")
+        world.side.close(proposal)
+        world.work.git("switch", "-q", "master")
+        world.commit("other work", {"other": "1\n"})
+        world.work.git("switch", "-q", "-c", "next", head)
+        later = world.commit("more", {"b": "1\n"})
+        following = world.side.propose(later)
+        world.settle(url)
+        assert "follow-up.open" in world.comment(following)
+        world.work.git("switch", "-q", "master")
+        world.work.git("merge", "-q", "--no-ff", "-m", "the emergency's fix comes home", head)
+        world.work.git("push", "-q", str(world.bare.path), "master")
+        world.wake()
+        world.settle(url)
+        assert "follow-up.open" not in world.comment(following)
+
+
+def test_break_glass_needs_a_table_in_the_policy(make: Make) -> None:
+    world = make()
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        for name in ("ann", "sam"):
+            world.side.comment(proposal, "/guard break-glass because now", by=name)
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "nobody can" in world.comment(proposal)
+        assert list(world.service.ledger.entries("statement.break-glass")) == []
+
+
+def test_three_thousand_files_fit(make: Make) -> None:
+    world = make()
+    with world.serving() as url:
+        head = world.commit("many", {f"a/{number:04}/x": f"{number}\n" for number in range(3000)})
+        proposal = world.side.propose(head)
+        world.settle(url)
+        body = world.comment(proposal)
+        assert len(body) <= 60_000
+        assert "1 commit, 3000 files" in body
+        assert "and 2950 more" in body
