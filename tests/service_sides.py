@@ -12,7 +12,7 @@ from tests.doubles.github.handlers import TOKEN
 from tests.doubles.github.state import Comment, Pull
 from tests.doubles.gitlab import deliveries as gitlab_deliveries
 from tests.doubles.gitlab.double import GitLabDouble
-from tests.doubles.gitlab.state import Access, MergeRequest, Note, Steps
+from tests.doubles.gitlab.state import Access, MergeRequest, Note, Pipeline, Steps
 from tests.doubles.gitlab.statuses import create_status
 from tests.doubles.server import Server
 from tests.gitrepo import Repo
@@ -214,6 +214,14 @@ class GitLabSide:
     def foreign_status(self, commit: str, state: str, *, by: str) -> None:
         word = {"failure": "failed"}.get(state, state)
         create_status(self.state, self.state.join(by), commit, {"state": word, "name": CONTEXT})
+
+    def bare_train(self, request: MergeRequest, made: str) -> None:
+        """A merge train's pipeline on a commit that GitLab made; no branch holds it."""
+        self.state.repo.git("update-ref", f"refs/merge-requests/{request.iid}/train", made)
+        pipeline = Pipeline(self.state.id(), made, f"refs/merge-requests/{request.iid}/train", "merge_request_event",
+                            self.state.now())  # fmt: skip
+        body = gitlab_deliveries.pipeline(self.state, pipeline, request)
+        self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Pipeline Hook", body))
 
     def _note(self, proposal: str, comment: str) -> Note:
         return next(one for one in self._request(proposal).notes if str(one.id) == comment)

@@ -119,6 +119,15 @@ def test_the_deliverys_id(given_id: str, expected: str | None) -> None:
         pytest.param("workflow_job", {"workflow_job": {"head_sha": ONE}}, [("commit", ONE)], id="job"),
         pytest.param("merge_group", {"merge_group": {"head_sha": ONE}}, [("commit", ONE)], id="merge-queue"),
         pytest.param(
+            "merge_group",
+            {"merge_group": {"head_sha": ONE, "head_ref": "refs/heads/q/1", "base_ref": f"refs/heads/{TARGET}"}},
+            [("queue", f"{TARGET} {ONE} q/1")],
+            id="merge-queue-of-a-branch",
+        ),
+        pytest.param(
+            "merge_group", {"action": "destroyed", "merge_group": {"head_sha": ONE}}, [], id="merge-queue-gone"
+        ),
+        pytest.param(
             "pull_request_review_comment", {"pull_request": {"number": 7}}, [("proposal", "7")], id="review-comment"
         ),
         pytest.param("pull_request_review_thread", {"pull_request": {"number": 7}}, [("proposal", "7")], id="thread"),

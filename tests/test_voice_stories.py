@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.server import Answer, Fault
-from tests.service_sides import BRANCH, SIDES
+from tests.service_sides import BRANCH, SIDES, GitHubSide, GitLabSide
 from tests.service_world import ServiceWorld, call, policy
 
 FORGES = ["gitlab", "github"]
@@ -83,8 +83,8 @@ def test_status_comment_and_page_say_the_same(make: Make) -> None:
         head = world.commit("feat!: a fix", {"app": "2\n"})
         proposal = world.side.propose(head)
         world.settle(url)
-        for step in (lambda: None, lambda: world.side.approve(proposal, by="ann")):
-            step()
+        for approver in ("ann", "sam"):
+            world.side.approve(proposal, by=approver)
             world.settle(url)
             said = world.status(head).description
             body = world.comment(proposal)
@@ -286,3 +286,33 @@ def test_three_thousand_files_fit(make: Make) -> None:
         assert len(body) <= 60_000
         assert "1 commit, 3000 files" in body
         assert "and 2950 more" in body
+
+
+def test_what_a_merge_queue_makes_is_judged_like_any_head(make: Make) -> None:
+    """A queue's or train's own commit is no proposal's head, however good the proposal is: no blind success."""
+    world = make()
+    with world.serving() as url:
+        _, head = go(world, url)
+        world.work.git("switch", "-q", "-c", "queue", head)
+        made = world.commit("made by the queue", {"queued": "1\n"}, push=False)
+        world.work.git("push", "-q", str(world.bare.path), f"{made}:refs/guard-test/queue")
+        queue(world, made)
+        world.settle(url)
+        said = [one.state for one in world.side.statuses(made)]
+        assert "success" not in said
+        if world.side.name == "github":
+            assert said == ["failure"]
+            assert "is not the head of any open proposal" in world.side.statuses(made)[0].description
+            assert len([one for one in world.recorded() if "proposal" not in one.body]) == 1
+        assert world.status(head).state == "success"
+
+
+def queue(world: ServiceWorld, made: str) -> None:
+    side = world.side
+    if isinstance(side, GitHubSide):
+        side.state.queue(side.state.pulls[1], made)
+        return
+    assert isinstance(side, GitLabSide)
+    request = side.state.request("1")
+    assert request is not None
+    side.bare_train(request, made)

@@ -155,13 +155,26 @@ def _of_commit(*keys: str) -> Callable[[Json], Sequence[Wake]]:
     return lambda payload: (_commit(payload, *keys),)
 
 
+def _merge_group(payload: Json) -> Sequence[Wake]:
+    """A merge queue made a commit that is no proposal's head, and waits for its checks; without the names of its
+    branches only the commit is looked at."""
+    commit = _commit(payload, "merge_group", "head_sha")
+    if payload.get("action") == "destroyed":
+        return ()
+    base, ref = (_at(payload, "merge_group", key) for key in ("base_ref", "head_ref"))
+    names = [one.removeprefix(HEADS) for one in (base, ref) if isinstance(one, str) and one.startswith(HEADS)]
+    if len(names) < 2 or any(not _is_text(one) or " " in one or len(one) > LONGEST_BRANCH for one in names):
+        return (commit,)
+    return (Wake("queue", f"{names[0]} {commit.key} {names[1]}"),)
+
+
 EVENTS: dict[str, Callable[[Json], Sequence[Wake]]] = {
     "ping": _nothing,
     "pull_request": _pull,
     "pull_request_review": _review,
     "pull_request_review_comment": _review,
     "pull_request_review_thread": _review,
-    "merge_group": _of_commit("merge_group", "head_sha"),
+    "merge_group": _merge_group,
     "push": _push,
     "check_run": _of_commit("check_run", "head_sha"),
     "check_suite": _of_commit("check_suite", "head_sha"),

@@ -220,5 +220,5 @@ def _row(delivery: Delivery, wakes: Sequence[Wake], now: datetime) -> dict[str, 
 
 
 def _job(row: Row[Any], token: str) -> Job:
-    kind = cast(Literal["proposal", "commit", "branch", "everything"], row.kind)
+    kind = cast(Literal["proposal", "commit", "branch", "everything", "queue"], row.kind)
     return Job(Wake(kind, row.subject), row.tries + 1, row.generation, token)

@@ -363,7 +363,8 @@ class Protection:
 @dataclass(frozen=True, slots=True)
 class Wake:
     """What to look at again: the proposal with this id, those with this head commit, those that a branch of this
-    name has to do with, or (with the key "") all that are open."""
+    name has to do with, or (with the key "") all that are open; or what a merge queue made, with the key
+    `BRANCH COMMIT REF`, where the ref holds the commit (no name of a ref has a space)."""
 
-    kind: Literal["proposal", "commit", "branch", "everything"]
+    kind: Literal["proposal", "commit", "branch", "everything", "queue"]
     key: str

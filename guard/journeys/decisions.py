@@ -43,6 +43,18 @@ def record(proposal: Proposal, decision: Decision, office: Office, *, beside: Ma
     return Recorded(str(latest.body["digest"]), _body(earlier) if earlier else {})
 
 
+def record_queued(decision: Decision, office: Office) -> None:
+    """Put on record what was decided on a commit that a merge queue made, once for each thing that was said."""
+    document = decision_document(decision)
+    candidate = decision.candidate
+    body = {
+        "ref": candidate.ref, "digest": digest_of(document), "outcome": document["outcome"],
+        "allowed": decision.allowed, "decision": document, "said": decision_status(decision).description,
+    }  # fmt: skip
+    once = f"decision:{candidate.branch}:queue:{candidate.new}:{_substance(document)}"
+    office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once)
+
+
 def head_is_known(proposal: Proposal, office: Office) -> bool:
     """Whether a decision on this very head was made before."""
     told = _told(proposal, office)

@@ -98,11 +98,21 @@ def matters(
 ) -> tuple[Matter, ...]:
     """The heads that the wake has to do with. A proposal has to do with the head that was told of it last, too:
     another may have the same. A branch may be a source, a target or an upstream, so it stands for all that is open."""
+    if wake.kind == "queue":
+        return _queued(branch, proposals, wake.key)
     heads = {one.head: None for one in proposals if _concerns(wake, one)}
     if wake.kind == "proposal":
         before = {telling.head for telling in told if telling.proposal == wake.key}
         heads |= {one.head: None for one in proposals if one.head in before}
     return tuple(Matter(branch, head, tuple(one for one in proposals if one.head == head)) for head in heads)
+
+
+def _queued(branch: str, proposals: Sequence[Proposal], key: str) -> tuple[Matter, ...]:
+    """What a merge queue made is judged like any head: it is a proposal's, or it is no candidate."""
+    base, head, ref = key.split(" ")
+    if base != branch:
+        return ()
+    return (Matter(branch, Commit(head), tuple(one for one in proposals if one.head == head), queue=ref),)
 
 
 def _concerns(wake: Wake, proposal: Proposal) -> bool:
@@ -143,7 +153,7 @@ def _handle(matter: Matter, office: Office, *, last: bool) -> None:
 
 
 def _refresh(matter: Matter, office: Office) -> None:
-    office.refresh((matter.branch,), matter.proposals)
+    office.refresh((matter.branch, *([matter.queue] if matter.queue else [])), matter.proposals)
     upstream = upstream_of(office.sources, matter.branch)
     if upstream is not None:
         office.refresh((upstream,), ())

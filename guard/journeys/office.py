@@ -45,8 +45,10 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One head of one branch, with the open proposals that it is the head of; none, when it no longer is any's."""
+    """One head of one branch, with the open proposals that it is the head of; none, when it no longer is any's, or
+    when a merge queue made it on the branch `queue`."""
 
     branch: str
     head: Commit
     proposals: tuple[Proposal, ...]
+    queue: str = ""

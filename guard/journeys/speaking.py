@@ -13,7 +13,7 @@ from guard.core.unblock import unblock_plan
 from guard.journeys.beside import beside
 from guard.journeys.changes import read_changes
 from guard.journeys.commands import answers
-from guard.journeys.decisions import Recorded, record
+from guard.journeys.decisions import Recorded, record, record_queued
 from guard.journeys.judging import Judged
 from guard.journeys.office import Matter, Office
 from guard.journeys.publish import post_status, protection_warnings, put_comment
@@ -36,6 +36,8 @@ def publish(
     changes = _read_changes(decision, office)
     told = beside(judged, changes)
     records = {one.id: record(one, decision, office, beside=told) for one in matter.proposals}
+    if not matter.proposals:
+        record_queued(decision, office)
     word = "GO" if decision.allowed else "NO-GO"
     office.tell(f"{matter.branch} → {matter.head[:10]}: {word}")
     if office.voice is None:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.doubles.github import shapes
-from tests.doubles.github.state import CheckRun, Comment, GitHubState, Issue, Pull, Review, Status
+from tests.doubles.github.state import CheckRun, Comment, GitHubState, Group, Issue, Pull, Review, Status
 
 SECRET = "double's secret"
 ZERO = "0" * 40
@@ -94,6 +94,8 @@ class Sender:
                 return {**shapes.status(about), "sha": about.commit, "branches": []}
             case CheckRun():
                 return {"check_run": {**shapes.check_run(about), "check_suite": {"head_sha": about.commit}}}
+            case Group():
+                return {"merge_group": shapes.merge_group(about)}
             case (str() as branch, old, new):
                 return {"ref": f"refs/heads/{branch}", "before": old or ZERO, "after": new or ZERO}
             case _:

@@ -17,6 +17,7 @@ from tests.doubles.github.state import (
     Comment,
     Dismissal,
     GitHubState,
+    Group,
     Issue,
     Labelled,
     Protected,
@@ -246,6 +247,11 @@ def permission(state: GitHubState, account: Account) -> Json:
         "role_name": level,
         "user": {**base["user"], **(user(account) or {}), "role_name": level},
     }
+
+
+def merge_group(one: Group) -> Json:
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#merge_group"""
+    return {"head_sha": one.head, "head_ref": one.ref, "base_ref": one.base}
 
 
 def status(one: Status) -> Json:

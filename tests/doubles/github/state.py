@@ -201,6 +201,15 @@ class Ruleset:
     organisation: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What the merge queue made of some pull requests, on a branch of its own."""
+
+    head: str
+    ref: str
+    base: str
+
+
 ZERO = "0" * 40
 
 Said = Callable[[str, str, object], None]
@@ -293,6 +302,14 @@ class GitHubState:
         )
         self.activities.append(made)
         return made
+
+    def queue(self, pull: Pull, made: str) -> Group:
+        """The merge queue asks for checks of a commit that it made of the pull request."""
+        ref = f"gh-readonly-queue/{pull.base}/pr-{pull.number}-{self.tip(pull.base)}"
+        self.bare.git("update-ref", f"refs/heads/{ref}", made)
+        found = Group(made, f"refs/heads/{ref}", f"refs/heads/{pull.base}")
+        self.said("merge_group", "checks_requested", found)
+        return found
 
     def close_pull(self, pull: Pull) -> None:
         pull.state = "closed"
