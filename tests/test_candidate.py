@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -112,3 +113,10 @@ def test_the_summary_says_what_moves() -> None:
 
 def test_a_fork_is_admitted_where_the_policy_says_so() -> None:
     assert judge_candidate(candidate(), facts([proposal(from_fork=True)]), forks=True).outcome is Outcome.PASS
+
+
+def test_a_draft_is_judged_in_full_and_never_promoted() -> None:
+    draft = replace(proposal(), draft=True)
+    verdict = judge_candidate(candidate(), facts([draft]))
+    assert verdict.outcome is Outcome.PENDING
+    assert [finding.code for finding in verdict.findings] == ["candidate.draft"]

@@ -136,7 +136,9 @@ def test_no_text_does_anything(text: str) -> None:
 
 def test_it_says_what_to_do_and_who_can() -> None:
     body = decision_comment(blocked("no such fix on master"), subject("a fix"))
-    assert body.startswith(f"{MARKER}\n**NO-GO**: no such fix on master\n\n`release/platform-control`: ")
+    assert body.startswith(
+        f"{MARKER}\n**NO-GO**: no such fix on master no such fix on master\n\n`release/platform-"
+    )
     assert "- [ ] `lineage.missing` no such fix on master" in body
     assert "**author (@\u2060gpuaas/authors), no such fix on master**" in body
     assert "<details><summary>Go/No-Go board</summary>" in body
@@ -243,6 +245,15 @@ def drafted(*others: Finding) -> Decision:
             "success", "GO by the bootstrap policy: everything required is there", id="bootstrap",
         ),
         pytest.param(decision(), "error", "could not decide: nothing was judged", id="nothing-judged"),
+        pytest.param(
+            decision(
+                verdict(
+                    "lineage", Outcome.FAIL,
+                    findings=(finding("lineage.missing", message="is not on master", where="0eb5e8ec89 fix it"),),
+                )
+            ),
+            "failure", "NO-GO: 0eb5e8ec89 fix it is not on master", id="which-commit",
+        ),
         pytest.param(drafted(), "failure", "preview of a draft: GO once it is marked as ready", id="ready-draft"),
         pytest.param(
             drafted(finding("approvals.security.missing", outcome=Outcome.MISSING)),
@@ -379,3 +390,12 @@ def test_the_words_of_a_no_go() -> None:
 
 def test_the_words_of_a_go() -> None:
     assert decision_comment(decision(verdict()), Subject(RECORD)) == GO
+
+
+def test_a_sign_off_can_be_given_in_a_comment() -> None:
+    fix = "guard signoff security.threat-model --commit abc"
+    asked = decision(
+        verdict("x", Outcome.MISSING, findings=(finding("evidence.missing", fix=fix, who=("security",)),))
+    )
+    body = decision_comment(asked, Subject(RECORD))
+    assert "--commit abc; or comment `/guard signoff security.threat-model`" in body

@@ -163,7 +163,13 @@ def _action(action: Action) -> Iterator[str]:
     reasons = _reasons(action.findings)
     yield f"- [ ] {reasons or markdown(action.text)}"
     if reasons and action.text not in {finding.message for finding in action.findings}:
-        yield f"  - fix: {markdown(action.text)}"
+        yield f"  - fix: {markdown(action.text)}{_or_comment(action)}"
+
+
+def _or_comment(action: Action) -> str:
+    """A sign-off can be given right here; what else people do on a forge, they do with its own buttons."""
+    found = re.match(r"guard signoff ([a-z0-9.-]+)( |$)", action.text)
+    return f"; or comment {code(f'/guard signoff {found[1]}')}" if found else ""
 
 
 def _reasons(findings: Sequence[Finding]) -> str:

@@ -107,7 +107,8 @@ def _reason(verdict: Verdict) -> str:
     code = first.code.split(".")
     if len(code) == 3 and (code[0], code[2]) == ("approvals", "missing"):
         return f"{code[1]} owner approval missing"
-    return first.message
+    # A commit's finding says "is not on master", and its place which commit.
+    return f"{first.where} {first.message}" if code[0] == "lineage" and first.where else first.message
 
 
 def _status(branch: str, state: str, text: str, url: str) -> CommitStatus:
