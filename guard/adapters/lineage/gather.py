@@ -114,8 +114,7 @@ def _look_aside(work: Work) -> Callable[[], None]:
     silent = [commit for commit in single if not work.claimed.trailers(commit)]
     settle = work.claimed.place(silent)
     if silent:
-        theirs = [commit for commit in work.history.upstream_side if len(work.book[commit].parents) < 2]
-        work.changes.load(work.book.change(commit) for commit in (*single, *theirs))
+        work.changes.load(work.book.change(commit) for commit in (*single, *work.upstream_singles))
     return settle
 
 
@@ -219,8 +218,9 @@ def _link_by_patch_id(work: Work) -> None:
     mine = [commit for commit in work.unproved if commit not in work.merges]
     if not mine:
         return
-    theirs = [commit for commit in work.history.upstream_side if len(work.book[commit].parents) < 2]
-    pairs = twins(mine, theirs, book=work.book, changes=work.changes, objects=work.objects)
+    found = twins(mine, work.upstream_singles, book=work.book, changes=work.changes, objects=work.objects)
+    tried = work.tried
+    pairs = {c: [other for other in others if (other, c) not in tried] for c, others in found.items()}
     ids = patch_ids(
         work.scratch, [c for commit, others in pairs.items() if others for c in (commit, *others)]
     )
@@ -233,7 +233,7 @@ def _link_by_patch_id(work: Work) -> None:
 
 def _link_by_squash(work: Work) -> None:
     proved = {link.origin for links in work.links.values() for link in links if link.pick == "same"}
-    theirs = [c for c in work.history.upstream_side if len(work.book[c].parents) < 2 and c not in proved]
+    theirs = [commit for commit in work.upstream_singles if commit not in proved]
     order = {commit: i for i, commit in enumerate(work.history.upstream_side)}
     children = Counter(parent for commit in work.history.proposal for parent in work.book[commit].parents)
     search = Squashes(
@@ -258,7 +258,7 @@ def _link_by_squash(work: Work) -> None:
 def _try(work: Work, guesses: Iterable[tuple[Commit, str, Commit]], *, keep: tuple[str, ...] = ()) -> None:
     """Prove the guesses (commit, via, origin) by content, all in one go. A guess that is not the same content is
     dropped, unless its `via` is one to `keep`."""
-    tried = {(link.origin, commit) for commit, links in work.links.items() for link in links}
+    tried = work.tried
     picks = {
         (commit, via, origin): work.pick(commit, origin)
         for commit, via, origin in guesses

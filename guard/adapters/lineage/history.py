@@ -64,6 +64,7 @@ class Book:
         self._trailers = trailers
         self._known: dict[Commit, Known] = {}
         self._claims: dict[Commit, Claims] = {}
+        self._changes: dict[Commit, Pair] = {}
         keys = b"|".join(re.escape(key.encode()) for key in trailers) or rb"(?!)"
         self._ids = re.compile(rb"^(?:" + keys + rb")[ \t]*:[ \t]*(\S+)[ \t\r]*$", re.MULTILINE)
 
@@ -117,7 +118,10 @@ class Book:
 
     def change(self, name: Commit) -> Pair:
         """The trees before and after the commit."""
-        return self.base(name), self.tree(name)
+        found = self._changes.get(name)
+        if found is None:
+            found = self._changes[name] = self.base(name), self.tree(name)
+        return found
 
 
 def read_history(scratch: Scratch, upstream: Commit, target: Commit, head: Commit) -> History:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from guard.adapters.git_objects import Objects
 from guard.adapters.git_process import Scratch
@@ -16,7 +17,7 @@ from guard.core.facts import Link
 from guard.core.model import Commit
 
 
-@dataclass(slots=True)
+@dataclass
 class Work:
     """One judgement under way: what was read so far, and each new commit's links and merge."""
 
@@ -41,6 +42,16 @@ class Work:
     def pick(self, commit: Commit, origin: Commit) -> Pick:
         """What picking the origin onto the commit's parent is."""
         return Pick(self.book.base(origin), self.book.base(commit), self.book.tree(origin))
+
+    @cached_property
+    def upstream_singles(self) -> tuple[Commit, ...]:
+        """The commits of upstream's side that are no merges, oldest first."""
+        return tuple(one for one in self.history.upstream_side if len(self.book[one].parents) < 2)
+
+    @property
+    def tried(self) -> frozenset[tuple[Commit, Commit]]:
+        """(origin, commit) of every link: what picking the one onto the other's parent shows is known."""
+        return frozenset((link.origin, commit) for commit, links in self.links.items() for link in links)
 
     @property
     def new_commits(self) -> frozenset[Commit]:
