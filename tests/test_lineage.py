@@ -15,6 +15,7 @@ import pytest
 
 from guard.adapters.git import GitRepo
 from guard.adapters.lineage.messages import Claims, read_claims
+from guard.cli.main import status_of
 from guard.core.errors import GitError
 from guard.core.facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Known, Outcome, Unknown, Verdict
@@ -391,6 +392,10 @@ def test_a_hundred_commits_take_a_dozen_processes(world: World, started: list[st
         found = git.lineage(master, base, release, upstream_name="master")
     assert len(found.commits) == 100
     assert len(started) <= 12, Counter(command.split("guard-git-")[-1].split(" ")[1] for command in started)
+    started.clear()
+    names = ("--upstream", "master", "--target", base, "--head", "release")
+    assert status_of(["lineage", "--repo", str(world.repo.path), *names, "--format", "json"]) == 1
+    assert len(started) <= 14, "the whole command: the names, and is there a policy?"
 
 
 def test_nothing_is_left_in_the_judged_repository(world: World) -> None:

@@ -13,7 +13,7 @@ from guard.adapters.lineage.messages import Claims, read_claims
 from guard.core.errors import GitError
 from guard.core.model import Commit
 
-MAX_NEW = 5_000
+MAX_NEW = 20_000
 """Commits of a proposal that are not on upstream; more than that is no proposal but another project."""
 
 Parents = Mapping[Commit, tuple[Commit, ...]]
