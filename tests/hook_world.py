@@ -176,7 +176,11 @@ def standing(folder: Path, *, work_trees: int = 1) -> World:
     return world
 
 
-WORK_TREES = [pytest.param(1, id="one-work-tree"), pytest.param(20, id="twenty-work-trees")]
+WORK_TREES = [pytest.param(20, id="twenty-work-trees")]
+if os.environ.get("GUARD_TEST_LONG"):
+    WORK_TREES.append(pytest.param(1, id="one-work-tree"))
+"""How many work trees the tables are run in: of twenty, one is a linked one; with GUARD_TEST_LONG also in the plainest
+clone there is."""
 
 
 def since(major: int, minor: int) -> pytest.MarkDecorator:
