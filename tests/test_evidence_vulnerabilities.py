@@ -100,6 +100,7 @@ def npm6(severity: str | None, dependencies: int = 3) -> bytes:
         pytest.param(trivy(trivy_result("HIGH")), 0, {FOUND}, id="trivy-high-with-exit-code-0"),
         pytest.param(trivy(trivy_result("MEDIUM")), 0, set(), id="trivy-below"),
         pytest.param(trivy(trivy_result("UNKNOWN")), 0, {FOUND}, id="trivy-unknown"),
+        pytest.param(trivy({"Target": "a", "Packages": [{"Name": "b"}]}), 0, set(), id="trivy-without-a-class"),
         pytest.param(trivy(), 0, {NOTHING}, id="trivy-without-results"),
         pytest.param(
             trivy({"Target": ".", "Class": "secret"}), 0, {NOTHING}, id="trivy-for-secrets-only"

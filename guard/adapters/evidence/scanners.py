@@ -230,7 +230,8 @@ def _trivy(report: Table) -> Scan:
     looked = 0
     for item in list_of(report.get("Results"), "Results"):
         result = table_of(item, "a result")
-        looked += result.get("Class") in {"os-pkgs", "lang-pkgs"}
+        shown_packages = result.get("Packages") or result.get("Vulnerabilities")
+        looked += result.get("Class") in {"os-pkgs", "lang-pkgs"} or bool(shown_packages)
         for one in list_of(result.get("Vulnerabilities"), "Vulnerabilities"):
             found = table_of(one, "a vulnerability")
             advisories.append(
