@@ -74,7 +74,16 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
     reader = evidence_reader(git, forge, forge, clock, operator=operator_of(home))
     registers = register_reader(git, clock)
-    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), registers, read_asks=forge.break_glass)
+    return Sources(
+        git,
+        forge,
+        reader,
+        clock,
+        _bootstrap(bootstrap),
+        registers,
+        read_asks=forge.break_glass,
+        read_holds=forge.holds,
+    )
 
 
 def local_forge(home: ServerHome, ledger: Ledger) -> LocalForge:

@@ -107,6 +107,7 @@ class Service:
                     registers,
                     self._remembered(forge) if remembering else None,
                     read_asks=records.break_glass,
+                    read_holds=records.holds,
                 ),
                 ledger=self.ledger,
                 memory=self.memory,

@@ -103,7 +103,7 @@ def _sources(git: Git, forge: Forge, home: ServerHome | None) -> Sources:
     operator = wiring.operator_of(home) if home else None
     reader = wiring.evidence_reader(git, records, forge, clock, operator=operator)
     sources = Sources(git, forge, reader, clock, None, wiring.register_reader(git, clock))
-    return replace(sources, read_asks=local.break_glass) if local else sources
+    return replace(sources, read_asks=local.break_glass, read_holds=local.holds) if local else sources
 
 
 def _gitlab(place: Place, clock: Clock) -> Forge:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from guard.core.facts import Bringing, Changes, CommitFacts, LineageFacts
+from guard.core.facts import Bringing, Changes, CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Decision, Finding, Known, Outcome
 from guard.core.policy import Lineage
 from guard.core.rules.lineage import judge_commits
@@ -399,3 +399,23 @@ def test_a_sign_off_can_be_given_in_a_comment() -> None:
     )
     body = decision_comment(asked, Subject(RECORD))
     assert "--commit abc; or comment `/guard signoff security.threat-model`" in body
+
+
+def test_every_commit_has_its_row_worst_first_and_its_range_diff_folded() -> None:
+    origin = Commit("e" * 40)
+    link = Link("trailer", origin, "conflict", detail="1: abc = 1: def\n/merge\n@everyone ![x](y)")
+    facts = LineageFacts(
+        UPSTREAM, OLD, NEW, "master",
+        (
+            CommitFacts(Commit("1" * 40), "fine", (OLD,), on_upstream=True),
+            CommitFacts(Commit("2" * 40), "by hand", (OLD,), on_upstream=False, links=(link,)),
+            CommitFacts(Commit("3" * 40), "gone", (OLD,), on_upstream=False),
+        ),
+    )  # fmt: skip
+    judged = judge_commits(facts, Lineage(adaptations=("platform",)), approved=frozenset({"platform"}))
+    body = decision_comment(blocked("x"), Subject(RECORD, (facts, judged)))
+    harmless(body)
+    rows = [line for line in body.splitlines() if line.startswith(("| ✓", "| ✗"))]
+    assert [row.split("`")[1][:1] for row in rows] == ["3", "1", "2"]
+    folded = body.partition("<details><summary>2222222222: the difference</summary>")[2]
+    assert folded.startswith("\n\n    1: abc = 1: def\n")

@@ -316,3 +316,20 @@ def queue(world: ServiceWorld, made: str) -> None:
     request = side.state.request("1")
     assert request is not None
     side.bare_train(request, made)
+
+
+def test_a_hold_stops_what_is_go_until_it_is_lifted(make: Make) -> None:
+    world = make()
+    with world.serving() as url:
+        proposal, head = go(world, url)
+        nobody = world.side.comment(proposal, "/guard hold because I say so", by="dev")
+        world.settle(url)
+        assert world.side.reactions(proposal, nobody) == ["thumbsdown"]
+        assert world.status(head).state == "success"
+        world.side.comment(proposal, "/guard hold because the provider is down", by="ann")
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "ann holds promotions since" in world.status(head).description
+        world.side.comment(proposal, "/guard unhold", by="sam")
+        world.settle(url)
+        assert world.status(head).state == "success"

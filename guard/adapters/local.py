@@ -18,6 +18,7 @@ from guard.core.facts import (
     Approval,
     BreakGlassAsk,
     Hand,
+    HoldMark,
     Incident,
     Job,
     Objection,
@@ -32,6 +33,7 @@ from guard.core.standing import (
     open_incidents,
     received_of,
     recorded_asks,
+    recorded_holds,
     recorded_signoffs,
     recorded_submissions,
     standing_approvals,
@@ -43,6 +45,7 @@ T = TypeVar("T")
 
 APPROVALS = ("statement.approval", "statement.approval-withdrawn")
 INCIDENTS = ("statement.incident-opened", "statement.incident-closed")
+HOLDS = ("statement.hold-placed", "statement.hold-lifted")
 PROPOSALS = ("statement.proposal-opened", "statement.proposal-closed")
 
 
@@ -161,6 +164,13 @@ class LocalForge:
             f"which reports of {source} were submitted",
             "ledger",
             lambda: recorded_submissions(self._record("statement.evidence"), source),
+        )
+
+    def holds(self, target: str) -> Fact[tuple[HoldMark, ...]]:
+        return self._fact(
+            f"whether promotions of {target} are held",
+            "ledger",
+            lambda: recorded_holds(self._record(*HOLDS), target),
         )
 
     def break_glass(self, target: str) -> Fact[tuple[BreakGlassAsk, ...]]:

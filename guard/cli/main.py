@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "propose": ("guard.cli.statements:propose", "Propose a commit for promotion, or close a proposal."),
     "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
+    "hold": ("guard.cli.hold:hold", "Stop every promotion of a branch until it is lifted."),
+    "unhold": ("guard.cli.hold:unhold", "Lift what holds the promotions of a branch."),
     "break-glass": (
         "guard.cli.break_glass:break_glass",
         "Ask, as one of two, to let a head pass in an emergency.",

@@ -105,6 +105,22 @@ class BreakGlassAsked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """No promotion of the branch until somebody who may lifts it."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLifted:
+    """Whatever holds the branch's promotions is over; whether that counts depends on who says so."""
+
+    target: str
+    reason: str
+
+
 Claim: TypeAlias = (
     ApprovalGiven
     | ApprovalWithdrawn
@@ -115,6 +131,8 @@ Claim: TypeAlias = (
     | ProposalOpened
     | ProposalClosed
     | BreakGlassAsked
+    | HoldPlaced
+    | HoldLifted
 )
 
 JsonSchema: TypeAlias = Mapping[str, object]
@@ -231,6 +249,8 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
         {"target": branch_name, "proposal": _proposal_id, "head": _commit, "title": _text(MAX_TEXT)},
     ),
     "proposal-closed": (ProposalClosed, {"target": branch_name, "proposal": _proposal_id}),
+    "hold-placed": (HoldPlaced, {"target": branch_name, "reason": _text(MAX_TEXT, empty=False)}),
+    "hold-lifted": (HoldLifted, {"target": branch_name, "reason": _text(MAX_TEXT)}),
     "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
 }
 """Every type of statement."""

@@ -12,6 +12,7 @@ from guard.core.policy_text import LoadedPolicy
 from guard.core.rules.approvals import approved_roles, judge_approvals
 from guard.core.rules.breakglass import judge_emergency
 from guard.core.rules.candidate import judge_candidate
+from guard.core.rules.holds import judge_holds
 from guard.core.rules.incidents import judge_incidents
 from guard.core.rules.lineage import judge_lineage
 from guard.core.rules.readiness import judge_readiness
@@ -48,6 +49,8 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         asked = tuple(rule for rule in asked if rule in {"candidate", "lineage"})
     usable = policy.value.policy if not isinstance(policy, Unknown) else None
     verdicts += _judge(asked, question, usable, branch, facts, now=now)
+    if usable and not question.only:
+        verdicts += judge_holds(facts.holds, usable.approvals.roles, facts.members)
     verdicts = judge_emergency(
         verdicts,
         usable.break_glass if usable and not question.only else None,

@@ -277,6 +277,16 @@ class BreakGlassAsk:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldMark:
+    """Somebody held the promotions of a branch, or (`lifts`) lifted what was held until then."""
+
+    actor: str
+    at: datetime
+    reason: str
+    lifts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Debt:
     """A head that break-glass was opened for, and that the branch has now. `lineage` is that of what it brought."""
 
@@ -307,6 +317,7 @@ class Facts:
     conditions: ConditionFacts = field(default_factory=ConditionFacts)
     guarding: Fact[tuple[str, ...]] = NOT_GATHERED
     emergency: EmergencyFacts | None = None
+    holds: Fact[tuple[HoldMark, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,15 @@ from guard.core.claims import (
     ApprovalWithdrawn,
     BreakGlassAsked,
     EvidenceSubmitted,
+    HoldLifted,
+    HoldPlaced,
     IncidentClosed,
     IncidentOpened,
     ProposalClosed,
     ProposalOpened,
     SignedOff,
 )
-from guard.core.facts import Approval, BreakGlassAsk, Incident, SignOff, Submission
+from guard.core.facts import Approval, BreakGlassAsk, HoldMark, Incident, SignOff, Submission
 from guard.core.model import Commit
 from guard.core.statements import Statement, StatementError, statement_of
 
@@ -120,6 +122,15 @@ def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submi
         )
         for one in record
         if isinstance(claim := one.statement.claim, EvidenceSubmitted) and claim.source == source
+    )
+
+
+def recorded_holds(record: Iterable[Received], target: str) -> tuple[HoldMark, ...]:
+    """Everything that held the branch's promotions or lifted it, in the order of receipt."""
+    return tuple(
+        HoldMark(one.statement.by, one.at, claim.reason, lifts=isinstance(claim, HoldLifted))
+        for one in record
+        if isinstance(claim := one.statement.claim, HoldPlaced | HoldLifted) and claim.target == target
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
-from guard.core.claims import BreakGlassAsked, Claim, SignedOff
+from guard.core.claims import BreakGlassAsked, Claim, HoldLifted, HoldPlaced, SignedOff
 from guard.core.commands import Command, Misread, read_commands
 from guard.core.errors import ForgeError, GuardError
 from guard.core.facts import Comment, Proposal, Reaction
@@ -21,6 +21,7 @@ from guard.core.model import Commit, Unknown
 from guard.core.policy import Policy
 from guard.core.rules.commanding import Standing, refusal
 from guard.core.statements import Statement, statement_fields
+from guard.journeys.receiving import take_back
 from guard.ports import Clock, Forge, Ledger, Voice
 from guard.render.comment import Answer
 
@@ -168,6 +169,7 @@ def record(claim: Claim, comment: Comment, number: int, post: Post) -> None:
         "comment": comment.id, "url": comment.url,
     }  # fmt: skip
     post.ledger.append(f"statement.{statement.type}", body, at=now, once=f"command:{key}")
+    take_back(statement, post.ledger, now)
 
 
 def _was_done(comment: Comment, number: int, post: Post) -> bool:
@@ -195,10 +197,20 @@ def _break_glass(command: Command, post: Post) -> Claim:
     return BreakGlassAsked(post.proposal.target, Commit(post.proposal.head), command.text)
 
 
+def _held(command: Command, post: Post) -> Claim:
+    return HoldPlaced(post.proposal.target, command.text)
+
+
+def _lifted(command: Command, post: Post) -> Claim:
+    return HoldLifted(post.proposal.target, command.text)
+
+
 CLAIMS: Mapping[str, Callable[[Command, Post], Claim | None]] = {
     "recheck": _nothing,
     "explain": _nothing,
     "signoff": _signed_off,
+    "hold": _held,
+    "unhold": _lifted,
     "break-glass": _break_glass,
 }
 """What each command puts on record."""
@@ -207,5 +219,7 @@ DONE: Mapping[str, str] = {
     "recheck": "looked at again",
     "explain": "explained below",
     "signoff": "signed off for this head",
+    "hold": "promotions of the branch are held until /guard unhold",
+    "unhold": "promotions of the branch are not held any more",
     "break-glass": "asked for; it opens when the other role's holder asks within 30 minutes too, for this head alone",
 }

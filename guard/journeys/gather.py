@@ -14,6 +14,7 @@ from guard.core.facts import (
     CandidateFacts,
     ConditionFacts,
     Facts,
+    HoldMark,
     Incident,
     LineageFacts,
     Proposal,
@@ -42,6 +43,9 @@ def _no_registers(_when: When, _candidate: Candidate) -> Fact[str | None]:
 
 MembersReader = Callable[[tuple[str, ...], bool], Fact[frozenset[str]]]
 """names, whether those of the groups above count → the people, now or a bounded moment ago."""
+
+HoldsReader = Callable[[str], Fact[tuple[HoldMark, ...]]]
+"""A branch → what held its promotions, and what lifted it."""
 
 NOT_ASKED = Unknown("not gathered, because the question was narrowed")
 
@@ -74,6 +78,7 @@ class Sources:
     read_register: RegisterReader = _no_registers
     read_members: MembersReader | None = None
     read_asks: Asks | None = None
+    read_holds: HoldsReader | None = None
     policy: tuple[bytes, str] | None = None
 
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
@@ -117,7 +122,8 @@ def gather(asked: Range, sources: Sources) -> Gathered:
         emergency = read_emergency(
             question, usable, rules.lineage, sources.git, sources.read_asks, sources.clock
         )
-        facts = replace(facts, emergency=emergency)
+        holds = sources.read_holds(asked.branch) if sources.read_holds else None
+        facts = replace(facts, emergency=emergency, holds=holds)
     return Gathered(question, policy, facts)
 
 

@@ -17,6 +17,7 @@ from guard.core.allowed_signers import AllowedSigners
 from guard.core.claims import (
     ApprovalWithdrawn,
     EvidenceSubmitted,
+    HoldPlaced,
     IncidentOpened,
     ProposalClosed,
     ProposalOpened,
@@ -103,7 +104,7 @@ def receive(updates: Sequence[Update], counter: Counter, *, now: datetime) -> tu
     if not problems:
         _record(checked, counter.ledger, now)
         for one in checked:
-            _take_back(one.statement, counter.ledger, now)
+            take_back(one.statement, counter.ledger, now)
     return tuple(problems)
 
 
@@ -164,11 +165,12 @@ def _record(checked: Iterable[Checked], ledger: Ledger, now: datetime) -> None:
             ledger.append(f"statement.{one.statement.type}", body, at=now, once=once)
 
 
-def _take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
+def take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
     """Revoke the permits under way that rest on what the statement ends: a new incident ends any, a withdrawn
-    approval or a closed proposal those of its branch. One too many is the safe error: promoting decides afresh."""
+    approval, a hold or a closed proposal those of its branch. One too many is the safe error: promoting decides
+    afresh."""
     claim = statement.claim
-    if not isinstance(claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed):
+    if not isinstance(claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed | HoldPlaced):
         return
     for entry in ledger.entries("permit.issued", newest_first=True):
         if datetime.fromisoformat(entry.at) < now - LONGEST_PERMIT:

@@ -12,6 +12,7 @@ RULE_TITLES = {
     "candidate": "Candidate",
     "lineage": "Master First",
     "approvals": "Approvals",
+    "hold": "Holds",
     "follow-up": "Follow-Up",
     "break-glass": "Break-Glass",
 }

@@ -28,7 +28,7 @@ def lineage_text(facts: LineageFacts, judged: Sequence[CommitVerdict], *, colour
 
 
 def lineage_markdown(facts: LineageFacts, judged: Sequence[CommitVerdict]) -> str:
-    """A table, worst first, and the differences of what blocks, folded."""
+    """A table, worst first, and how commits differ from what they were picked from, folded."""
     lines = [markdown(summarize(facts, judged)), ""]
     if judged:
         lines += ["| | commit | verdict | upstream | why |", "|---|---|---|---|---|"]
@@ -38,9 +38,9 @@ def lineage_markdown(facts: LineageFacts, judged: Sequence[CommitVerdict]) -> st
         commit = f"{code(one.commit[:10])} {markdown(one.subject, limit=100)}"
         why = markdown("; fix: ".join(filter(None, (one.why, None if one.outcome.allows else one.fix))))
         lines.append(f"| {sign} | {commit} | {one.standing} | {upstream} | {why} |")
-    for one in judged:
-        if one.detail and not one.outcome.allows:
-            summary = f"<details><summary>{code(one.commit[:10])}: the difference</summary>"
+    for one in worst_first(judged):
+        if one.detail:
+            summary = f"<details><summary>{one.commit[:10]}: the difference</summary>"
             lines += ["", summary, "", *_indented(one.detail), "", "</details>"]
     return "\n".join(lines) + "\n"
 

@@ -35,7 +35,7 @@ ID = "break-glass"
 TITLE = "Break-glass"
 FOLLOW_UP = "follow-up"
 FOLLOW_UP_TITLE = "What break-glass still owes"
-NEVER = frozenset({"candidate", "policy", ID, FOLLOW_UP})
+NEVER = frozenset({"candidate", "policy", "hold", ID, FOLLOW_UP})
 """The verdicts that no emergency lets pass."""
 WINDOW = timedelta(minutes=30)
 """How far apart the two may ask (docs/break-glass.md)."""
