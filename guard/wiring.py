@@ -16,7 +16,14 @@ from guard.core.errors import GitError, SettingsError, UsageError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
-from guard.journeys.gather import EvidenceReader, Range, RegisterReader, Sources, gather_and_decide
+from guard.journeys.gather import (
+    EvidenceReader,
+    QueueReader,
+    Range,
+    RegisterReader,
+    Sources,
+    gather_and_decide,
+)
 from guard.journeys.statements import send
 from guard.ports import Clock, Forge, Git, Ledger, Records
 from guard.settings import ServerHome, find_home, load_home
@@ -52,7 +59,15 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
 
     git, forge, clock = GitRepo(repo), NoForge(), system_clock()
     reader = evidence_reader(git, forge, forge, clock)
-    return Sources(git, forge, reader, clock, _bootstrap(bootstrap), register_reader(git, clock))
+    return Sources(
+        git,
+        forge,
+        reader,
+        clock,
+        _bootstrap(bootstrap),
+        register_reader(git, clock),
+        read_queue=queue_reader(git, clock),
+    )
 
 
 def origin_url(repo: Path) -> str | None:
@@ -83,6 +98,7 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
         registers,
         read_asks=forge.break_glass,
         read_holds=forge.holds,
+        read_queue=queue_reader(git, clock),
     )
 
 
@@ -208,6 +224,13 @@ def operator_of(home: ServerHome) -> Operator:
         for name, one in home.settings.probes.items()
     }
     return Operator(keys=home.attestation_keys, targets=targets, signers=signers)
+
+
+def queue_reader(git: Git, clock: Clock) -> QueueReader:
+    """How the work queue is read."""
+    from guard.adapters.evidence.queue import read_queue
+
+    return lambda queue, candidate: read_queue(queue, git, candidate.upstream, now=clock.now())
 
 
 def register_reader(git: Git, clock: Clock) -> RegisterReader:

@@ -93,6 +93,7 @@ class Service:
             operator = wiring.operator_of(self.home)
             reader = wiring.evidence_reader(git, records, forge, self.clock, operator=operator)
             registers = wiring.register_reader(git, self.clock)
+            queue = wiring.queue_reader(git, self.clock)
             yield Office(
                 repository=self.repository,
                 branches=self.branches,
@@ -108,6 +109,7 @@ class Service:
                     self._remembered(forge) if remembering else None,
                     read_asks=records.break_glass,
                     read_holds=records.holds,
+                    read_queue=queue,
                 ),
                 ledger=self.ledger,
                 memory=self.memory,

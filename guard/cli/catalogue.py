@@ -60,7 +60,7 @@ DOCUMENTS: tuple[tuple[str, Place], ...] = (
     ("`doc/operations/Release_Smoke_Checklist.md`", "no gate: it is worked through after the promotion"),
     ("Assumption A-012, GitLab first", "`forge` of `[project]`"),
     ("C-OPS-002, PKI staging readiness", "no gate: a condition of the step from staging to production"),
-    ("Active work queue", "no gate: `delivery.release-notes` names what was completed"),
+    ("Active work queue", "`[queue]`: an open entry that gates the release stops it, judged with the gates"),
     ("Tech debt register", "no gate: accepted fallbacks are not on the no-go list"),
 )
 

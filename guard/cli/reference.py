@@ -19,6 +19,7 @@ from guard.core.policy import (
     Lineage,
     Policy,
     Project,
+    Queue,
     Role,
     Submissions,
     When,
@@ -37,6 +38,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[evidence]", Submissions),
     ("[break_glass]", BreakGlass),
     ("[comments]", Comments),
+    ("[queue]", Queue),
     ("[[gates]]", Gate),
     ("when, in a gate", When),
 )

@@ -15,6 +15,7 @@ from guard.core.rules.candidate import judge_candidate
 from guard.core.rules.holds import judge_holds
 from guard.core.rules.incidents import judge_incidents
 from guard.core.rules.lineage import judge_lineage
+from guard.core.rules.queue import judge_queue
 from guard.core.rules.readiness import judge_readiness
 
 ALL_RULES = ("candidate", *RULES)
@@ -133,6 +134,8 @@ def _judge(
                 conditions=facts.conditions,
                 environments=branch.environments,
             )
+            if policy.queue is not None:
+                verdicts.append(judge_queue(policy.queue, facts.queue))
         elif rule == "incidents" and policy:
             verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents))
     return verdicts

@@ -304,6 +304,16 @@ class EmergencyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """One entry of the work queue, as it is written there; `mark` says whether it gates the release."""
+
+    id: str
+    title: str
+    mark: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that was gathered for one decision. `members` is by role name, `readings` by evidence key; `guarding` are
     the changed paths that the guard itself rests on (guard.core.rules.guarding)."""
@@ -315,6 +325,7 @@ class Facts:
     members: Mapping[str, Fact[frozenset[str]]] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)
     conditions: ConditionFacts = field(default_factory=ConditionFacts)
+    queue: Fact[tuple[QueueEntry, ...]] = NOT_GATHERED
     guarding: Fact[tuple[str, ...]] = NOT_GATHERED
     emergency: EmergencyFacts | None = None
     holds: Fact[tuple[HoldMark, ...]] | None = None

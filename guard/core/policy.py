@@ -253,6 +253,31 @@ class Submissions(Table):
     )
 
 
+class Queue(Table):
+    """The work queue on upstream: an entry that is marked as gating the release stops every promotion while open."""
+
+    path: Path = Field(description="the path of the queue on upstream, Markdown or YAML")
+    gating_field: Name = Field(
+        default="gates_release", description="the column or key that says whether an entry gates the release"
+    )
+    gating: tuple[Name, ...] = Field(
+        default=("yes", "true"), min_length=1, description="the words that say that it does"
+    )
+    not_gating: tuple[Name, ...] = Field(
+        default=("no", "false", "-", "–", "none"),
+        description="the words that say that it does not, as saying nothing does; any other word is an error",
+    )
+    state_field: Name | None = Field(
+        default=None,
+        description="the column or key that holds the state; `status` or `state`, where none is named",
+    )
+    closed: tuple[Name, ...] = Field(
+        default=("done", "completed", "closed", "cancelled"),
+        min_length=1,
+        description="the states in which an entry is no longer open; every other state is open",
+    )
+
+
 class When(Table):
     """The condition under which a conditional gate applies; what cannot be decided applies."""
 
@@ -340,6 +365,7 @@ class Policy(Table):
         default=None, description="who can let a head pass in an emergency; nobody can without this table"
     )
     comments: Comments = Field(default=Comments(), description="what the guard's comment may do")
+    queue: Queue | None = Field(default=None, description="the work queue, if it can gate a release")
     gates: tuple[Gate, ...] = Field(
         default=(), description="the readiness gates, [[gates]], in the order of the board"
     )

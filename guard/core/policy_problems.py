@@ -27,6 +27,7 @@ from guard.core.policy import (
     Lineage,
     Policy,
     Project,
+    Queue,
     Role,
     Submissions,
     When,
@@ -47,6 +48,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "evidence": Submissions,
     "break_glass": BreakGlass,
     "comments": Comments,
+    "queue": Queue,
 }
 COMPOSED: dict[str, type[BaseModel]] = {"all": All, "any": AnyOf}
 EVIDENCE: dict[str, type[BaseModel]] = {**KINDS, **COMPOSED}

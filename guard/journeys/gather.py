@@ -18,9 +18,10 @@ from guard.core.facts import (
     Incident,
     LineageFacts,
     Proposal,
+    QueueEntry,
 )
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, When
+from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, Queue, When
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
 from guard.journeys.emergencies import Asks, read_emergency
@@ -35,6 +36,14 @@ EvidenceReader = Callable[[str, Leaf, Candidate, Members, Fact[frozenset[str]]],
 
 RegisterReader = Callable[[When, Candidate], Fact[str | None]]
 """A condition on a register's entry → the entry's state, None where the register surely has no such entry."""
+
+
+QueueReader = Callable[[Queue, Candidate], Fact[tuple[QueueEntry, ...]]]
+"""The policy's work queue → its entries as they stand on upstream."""
+
+
+def _no_queue(_queue: Queue, _candidate: Candidate) -> Fact[tuple[QueueEntry, ...]]:
+    return Unknown("the work queue is not read here")
 
 
 def _no_registers(_when: When, _candidate: Candidate) -> Fact[str | None]:
@@ -80,6 +89,7 @@ class Sources:
     read_asks: Asks | None = None
     read_holds: HoldsReader | None = None
     policy: tuple[bytes, str] | None = None
+    read_queue: QueueReader = _no_queue
 
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         if self.read_members is not None:
@@ -253,6 +263,9 @@ def _facts(
         readings=_readings(question.candidate, usable, members, sources)
         if usable and "readiness" in asked
         else {},
+        queue=sources.read_queue(usable.queue, question.candidate)
+        if usable and usable.queue and "readiness" in asked
+        else NOT_GATHERED,
         conditions=_conditions(question.candidate, usable, sources)
         if usable and "readiness" in asked
         else ConditionFacts(),
