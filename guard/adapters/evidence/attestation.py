@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of
-from guard.core.dsse import DsseError, PublicKey, parse_envelope, public_key_of, verified
 from guard.core.evidence import Attestation, Observation, Reading
 from guard.core.model import Commit, Finding, Known, Unknown
+
+if TYPE_CHECKING:
+    from guard.core.dsse import PublicKey
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 COMMIT_DIGESTS = {"gitCommit": (40, 64), "sha1": (40,), "sha256": (64,)}
@@ -47,6 +50,8 @@ def read_attestation(gate_id: str, spec: Attestation, sources: EvidenceSources) 
 
 
 def _key(spec: Attestation, sources: EvidenceSources) -> PublicKey | Unknown:
+    from guard.core.dsse import DsseError, public_key_of
+
     keys = sources.operator.keys
     if keys is None:
         return Unknown(
@@ -69,6 +74,8 @@ def _key(spec: Attestation, sources: EvidenceSources) -> PublicKey | Unknown:
 
 def _statement(report: bytes, spec: Attestation, key: PublicKey, what: str, again: str) -> dict[str, object]:
     """The statement, once it is known that the key signed it. Raises Unreadable."""
+    from guard.core.dsse import DsseError, parse_envelope, verified
+
     try:
         envelope = parse_envelope(report)
         verified(envelope, {spec.key: key})

@@ -6,22 +6,23 @@ is checked and another when it is asked. Redirects are not followed, proxies and
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import os
-import socket
-import ssl
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from guard.adapters.evidence.untrusted import shown
 from guard.core.errors import GuardError
+
+if TYPE_CHECKING:
+    import http.client
+    import socket
+    import threading
 
 MAX_ANSWER = 4 * 1024 * 1024
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -61,6 +62,9 @@ class Target:
 
 def fetch(target: Target, path: str = "") -> bytes:
     """The body of the 200 answer to a GET of the target's URL with `path` behind it. Raises ProbeError."""
+    import http.client
+    import threading
+
     parts = urlsplit(target.url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     address = _address(host, port, target.networks)
@@ -103,6 +107,8 @@ def _headers(target: Target) -> dict[str, str]:
 
 def _address(host: str, port: int, networks: tuple[Network, ...]) -> str:
     """The first address of the name, all of them being allowed. Raises ProbeError."""
+    import socket
+
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -129,6 +135,9 @@ def is_allowed(address: Address, networks: tuple[Network, ...]) -> bool:
 
 
 def _connect(address: str, port: int, target: Target, name: str | None) -> socket.socket:
+    import socket
+    import ssl
+
     sock = socket.create_connection((address, port), timeout=target.timeout.total_seconds())
     if name is None:
         return sock
@@ -141,6 +150,8 @@ def _connect(address: str, port: int, target: Target, name: str | None) -> socke
 
 
 def _hang_up(sock: socket.socket) -> None:
+    import socket
+
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 

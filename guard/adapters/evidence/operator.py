@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guard.adapters.evidence.fetching import Target
-from guard.core.allowed_signers import AllowedSigners
 from guard.core.model import Fact, Unknown
+
+if TYPE_CHECKING:
+    from guard.core.allowed_signers import AllowedSigners
 
 NOT_HERE = Unknown(
     "the operator's settings are not here: this is a clone, not the server side",

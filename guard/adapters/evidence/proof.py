@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import shown
-from guard.core.commit_signature import signed_by
 from guard.core.errors import GitError
 from guard.core.facts import SignOff
 from guard.core.model import Commit, Unknown
@@ -89,6 +88,8 @@ def _had(commit: Commit, path: str, name: str, sources: EvidenceSources) -> bool
 def _by_commit(
     files: Mapping[str, str], people: frozenset[str], sources: EvidenceSources
 ) -> tuple[dict[str, Proof], str]:
+    from guard.core.commit_signature import signed_by
+
     signers = sources.operator.signers
     if isinstance(signers, Unknown):
         return {}, f"signed commits were not looked at: {signers.why}"

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from guard.adapters.evidence.events import Plain, load_yaml
 from guard.adapters.evidence.untrusted import Unreadable, shown
+
+if TYPE_CHECKING:
+    from guard.adapters.evidence.events import Plain
 
 MATCHER = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\"]*?))\s*")
 
@@ -33,6 +36,8 @@ class Routes:
 
 def read_routes(config: str) -> Routes:
     """Read a configuration as Alertmanager shows it. Raises Unreadable."""
+    from guard.adapters.evidence.events import load_yaml
+
     what = "Alertmanager's configuration"
     table = load_yaml(config.encode("utf-8", "replace"), what)
     route = table.get("route") if isinstance(table, dict) else None

@@ -9,13 +9,14 @@ from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from guard.adapters.evidence.events import Plain, load_yaml
 from guard.adapters.evidence.headings import FRONT_MATTER, name_of
 from guard.adapters.evidence.untrusted import Unreadable, bounded, decode
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
+
+    from guard.adapters.evidence.events import Plain
 
 MAX_REGISTER = 512 * 1024
 MARKED = re.compile(r"[*_`\[\]<>&\\!]")
@@ -38,6 +39,8 @@ def rows_of(data: bytes, path: str, *, id_field: str | None = None) -> tuple[Row
     """Every entry of the register at `path`, in order, repeated ids too. Raises Unreadable."""
     bounded(data, path, limit=MAX_REGISTER)
     if PurePosixPath(path).suffix.lower() in YAML_SUFFIXES:
+        from guard.adapters.evidence.events import load_yaml
+
         return tuple(_yaml_rows(load_yaml(data, path), id_field, 0))
     return tuple(_markdown_rows(decode(data, path), path, id_field))
 
