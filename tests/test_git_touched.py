@@ -98,6 +98,17 @@ def test_of_two_lines_of_history_the_one_whose_version_was_kept(repo: Repo) -> N
     assert authors(repo, ONE) == {ONE: "side"}
 
 
+def test_a_version_that_a_merge_brings_back_is_nobody_s(repo: Repo) -> None:
+    repo.commit("signed", {ONE: "1"})
+    repo.git("switch", "-q", "-c", "side")
+    repo.commit("elsewhere", {"c": "1"})
+    repo.git("switch", "-q", "master")
+    repo.commit("changed", {ONE: "2"})
+    repo.git("merge", "-q", "--no-commit", "--no-ff", "side")
+    repo.commit("back to side's", {ONE: "1"})
+    assert authors(repo, ONE) == {}
+
+
 def test_a_moved_file_is_touched_by_the_move(repo: Repo) -> None:
     repo.commit("root", {ONE: "1"})
     repo.git("mv", ONE, "x.md")

@@ -9,6 +9,9 @@ from guard.adapters.git_objects import OBJECT_NAME, Objects
 from guard.adapters.git_process import Scratch
 from guard.core.model import Commit
 
+MAX_CHANGES = 500
+"""How many other versions of one file are looked at; a file with more has no last commit that could be told."""
+
 _LOG = ("log", "--topo-order", "--full-history", "-c", "--raw", "-z", "--no-abbrev", "--no-renames", "--root")
 
 
@@ -19,7 +22,8 @@ def written_by(
 
     A commit counts only if it left the path as the object that `files` names: of parallel lines of history it is the
     one whose version was kept. A merge counts where it differs from all of its parents, so that what somebody wrote
-    into a merge is theirs. What no commit is found for is not in the answer.
+    into a merge is theirs. Where the path was changed after that commit, and a merge brought its version back, it is
+    nobody's. What no commit is found for is not in the answer.
     """
     if not files:
         return {}
@@ -27,12 +31,29 @@ def written_by(
     found: dict[bytes, Commit] = {}
     folders = [os.fsdecode(path) for path in _folders(wanted)]
     out = scratch.run(*_LOG, "--format=%H", commit, "--", *folders)
+    changed: dict[bytes, list[Commit]] = {}
     for touching, path, name in _touches(out):
-        if path in wanted and path not in found and wanted[path] == name:
-            found[path] = touching
+        if path in wanted and path not in found:
+            if wanted[path] == name:
+                found[path] = touching
+            else:
+                changed.setdefault(path, []).append(touching)
+    found = {
+        path: touching
+        for path, touching in found.items()
+        if not _came_back(scratch, touching, changed.get(path, []))
+    }
     names = list(dict.fromkeys(found.values()))
     bytes_of = dict(zip(names, objects.many(names, "commit"), strict=True))
     return {os.fsdecode(path): bytes_of[touching] for path, touching in found.items()}
+
+
+def _came_back(scratch: Scratch, commit: Commit, changes: list[Commit]) -> bool:
+    """Whether one of the changes was made on top of the commit, so that its version was gone for a while."""
+    if not changes:
+        return False
+    later = scratch.run("rev-list", "--ancestry-path", *changes[:MAX_CHANGES], f"^{commit}", "--")
+    return len(changes) > MAX_CHANGES or bool(set(later.decode("ascii").split()) & set(changes))
 
 
 def _folders(paths: Mapping[bytes, str]) -> list[bytes]:
