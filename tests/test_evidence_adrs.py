@@ -152,6 +152,12 @@ NEWER = {"_0002_b": adr("Accepted"), "_0009_z": adr()}
             id="chain-to-nothing",
         ),
         pytest.param(
+            "Superseded by [2](0002-b.md) and [3](0003-c.md)",
+            {"_0002_b": adr("Superseded by ADR-4"), "_0003_c": adr("Superseded by ADR-4"), "_0004_d": adr()},
+            "",
+            id="two-ways-to-one",
+        ),
+        pytest.param(
             "Superseded by ADR-2", {**NEWER, "_0002_other": adr()}, "more than one record", id="number-twice"
         ),
     ],

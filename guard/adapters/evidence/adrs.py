@@ -179,7 +179,7 @@ class _Places:
 def _superseded(record: Record, places: _Places, spec: Adrs) -> str:
     """What is wrong with a record that is said to be superseded; "" when an accepted one took its place, at once or
     by a chain of others."""
-    seen, pending = {record.path}, [record]
+    seen, pending, accepted = {record.path}, [record], False
     while pending:
         current = pending.pop()
         if not current.said.targets:
@@ -190,13 +190,15 @@ def _superseded(record: Record, places: _Places, spec: Adrs) -> str:
                 named = shown(target.file, limit=80) or target.number
                 return f"by {named}, which is {'more than one record' if found else 'no record here'}"
             if found[0].path in seen:
-                return "in a circle"
+                continue
             if found[0].said.status == "superseded":
                 seen.add(found[0].path)
                 pending.append(found[0])
             elif not _is_active(spec, found[0]):
                 return f"by {found[0].file}, which is not {' or '.join(spec.accepted)}"
-    return ""
+            else:
+                accepted = True
+    return "" if accepted else "in a circle"
 
 
 def _proofs(
