@@ -207,6 +207,27 @@ def test_a_tool_is_run_and_its_bad_end_submitted_too(town: Town, capfd: pytest.C
     assert body["digest"] == digest_of_bytes(b"<x/>\n")
 
 
+def test_a_gate_says_what_a_run_is_submitted_as(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = '[[gates]]\nid = "{0}"\ngroup = "security"\ntitle = "t"\nevidence = {1}\n'
+    script = '{ kind = "script", source = "contracts", script = "true" }'
+    both = "{ all = [" + script + ', { kind = "sarif", source = "sast" }] }'
+    text = POLICY + gate.format("security.one", script) + gate.format("security.two", both)
+    text += gate.format("security.none", '{ kind = "document", path = "a.md" }')
+    town.clone.commit("gates", {"guard.toml": text})
+    town.clone.git("update-ref", f"refs/remotes/origin/{TARGET}", "HEAD")
+    assert status_of(["evidence", "run", "security.one", "--", "sh", "-c", "exit 3"]) == 3
+    (body,) = town.bodies("evidence")
+    assert (body["source"], body["command"], body["exit_code"]) == ("contracts", ["sh", "-c", "exit 3"], 3)
+    for words, said in (
+        (["security.two", "--", "true"], "takes reports as contracts, sast"),
+        (["security.none", "--", "true"], "takes no report"),
+        (["security.nine", "--", "true"], "has no gate security.nine"),
+        (["true"], "nothing says what this is submitted as"),
+    ):
+        assert status_of(["evidence", "run", *words]) == 64
+        assert said in capsys.readouterr().err
+
+
 def test_what_a_tool_says_on_standard_error_goes_along(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
     """gitleaks tells only there how much it scanned; what it left running is not waited for."""
     script = "printf '\\033[90m7:32PM\\033[0m 3 commits scanned.\\n' >&2; sleep 60 & exit 0"

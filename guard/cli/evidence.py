@@ -55,27 +55,32 @@ def add(report: Path | None, source: str, commit: str, log: Path | None, form: s
 
 
 @evidence.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--source", required=True, help="The source's name in the policy, such as sast.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[GATE --] COMMAND...")
+@click.option("--source", help="The source's name in the policy [default: the one that GATE takes].")
 @click.option("--commit", metavar="REF", default="HEAD", show_default=True, help="It must be checked out.")
 @click.option("--report", type=_REPORT, help="The file that the command writes.")
 @click.option("--tool", help="The tool's name [default: the command's first word].")
 @click.option("--tool-version", default="", help="The tool's version, where it is known.")
 @click.option("--kind", default="", help="What kind of report it is, for readers.")
 @sending
-def run(command: tuple[str, ...], source: str, commit: str, report: Path | None, **options: Any) -> int:
+def run(
+    command: tuple[str, ...], source: str | None, commit: str, report: Path | None, **options: Any
+) -> int:
     """Run a tool on the checked-out commit and submit how it ended and what it reported, good or bad.
 
     Its output passes through, the end of what it says on standard error is submitted too, and its exit status is this
-    command's. Nothing is run while tracked files differ from
-    the commit, and a report that the command did not write itself is not submitted.
+    command's. Nothing is run while tracked files differ from the commit, and a report that the command did not write
+    itself is not submitted. Either --source or, before two hyphens, the GATE says what it is submitted as.
 
     \b
+    guard evidence run architecture.openapi -- scripts/ci/contracts_validate.sh
     guard evidence run --source acceptance --report out/junit.xml -- pytest --junitxml=out/junit.xml
     """
     fields = {name: options.pop(name) for name in ("tool", "tool_version", "kind")}
+    gate, command = _gate_of(command, source)
     fields["tool"] = fields["tool"] or command[0].removeprefix("./")
     with open_clone(**options) as clone:
+        source = source or clone.source_of(gate)
         subject = _checked_out(clone, commit)
         fields |= {"source": source, "commit": subject, "command": command}
         _claim(None, exit_code=0, **fields)
@@ -89,6 +94,18 @@ def run(command: tuple[str, ...], source: str, commit: str, report: Path | None,
         click.echo(f"{report} was not written by the command: only its exit status is submitted", err=True)
     print_sent(sent, f"submitted {source} for {subject[:10]} (exit status {status})", form="text", err=True)
     return status
+
+
+def _gate_of(command: tuple[str, ...], source: str | None) -> tuple[str, tuple[str, ...]]:
+    """The gate, where it is named in place of a source, and the command. Raises UsageError where neither is."""
+    if source:
+        return "", command
+    if len(command) < 3 or command[1] != "--":
+        raise UsageError(
+            "nothing says what this is submitted as",
+            fix="guard evidence run GATE -- COMMAND, or guard evidence run --source NAME -- COMMAND",
+        )
+    return command[0], command[2:]
 
 
 def _claim(report: bytes | None, **fields: object) -> Any:

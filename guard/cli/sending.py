@@ -110,6 +110,18 @@ class Clone:
             )
         return Commit(found)
 
+    def source_of(self, gate: str) -> str:
+        """The one name that the gate's reports are submitted under. Raises UsageError where it is not just one."""
+        found = self._policies().sources(gate, target=self.target())
+        if len(found) != 1:
+            takes = f"takes reports as {', '.join(found)}" if found else "takes no report"
+            raise UsageError(
+                f"the gate {plain(gate)} {takes}",
+                fix="name the source: --source NAME -- COMMAND",
+                code="usage.gate",
+            )
+        return found[0]
+
     def sender(self) -> Sender:
         from guard import wiring
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from guard.core.errors import GuardError, UsageError
+from guard.core.evidence import Submitted, leaves
 from guard.core.model import Commit
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
@@ -53,6 +54,25 @@ class RemotePolicies:
             fix="fetch it (git fetch), or name the repository as the server's settings do: --repository group/project",
             code="usage.repository",
         )
+
+    def sources(self, gate: str, *, target: str) -> tuple[str, ...]:
+        """The names that the gate's reports are submitted under, by the target's policy. Raises UsageError where it
+        cannot be used or has no such gate."""
+        policy = self._policy(target)
+        if policy is None:
+            raise UsageError(
+                f"which sources {gate} has is not known: {self._nothing_found()}",
+                fix="fetch it (git fetch), or name the source: --source NAME",
+                code="usage.gate",
+            )
+        found = [one for one in policy.gates if one.id == gate]
+        if not found:
+            named = ", ".join(one.id for one in policy.gates[:40]) or "none"
+            raise UsageError(
+                f"the policy of {target} has no gate {gate}", fix=f"it has: {named}", code="usage.gate"
+            )
+        parts = leaves(found[0].evidence, prefix=gate)
+        return tuple(dict.fromkeys(leaf.source for _, leaf in parts if isinstance(leaf, Submitted)))
 
     def _self_protected(self) -> Iterable[str]:
         return (name for name in self._branches if (policy := self._policy(name)) and name in policy.branches)
