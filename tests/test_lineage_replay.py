@@ -19,7 +19,8 @@ from tests.lineage_world import lines
 BASE = {f"{folder}/{name}": lines((1, f"{folder} {name}")) for folder in ("one", "two") for name in "abc"}
 
 Edit = dict[str, str | None]
-"""path → new content, or None to delete it; `>other` moves the file there."""
+"""path → new content, or None to delete it; `>other` moves the file there, `@other` makes it a symlink, and `+x` before
+the content (or alone) makes it executable."""
 
 THEIRS: dict[str, Edit] = {
     "edits": {"one/a": lines((1, "one a"), (20, "theirs"))},
@@ -31,6 +32,12 @@ THEIRS: dict[str, Edit] = {
     "moves-and-adds": {"one/a": ">three/a", "one/new": "new\n"},
     "moves-a-folder": {"one/a": ">three/a", "one/b": ">three/b", "one/c": ">three/c"},
     "same-edit": {"two/b": lines((1, "two b"), (30, "ours"))},
+    "makes-executable": {"one/a": "+x"},
+    "makes-executable-and-edits": {"one/a": "+x" + lines((1, "one a"), (20, "theirs"))},
+    "adds-executable": {"one/new": "+xnew\n"},
+    "makes-a-link": {"one/a": "@b"},
+    "adds-a-link": {"one/new": "@b"},
+    "binary": {"one/a": "\0theirs"},
 }
 OURS: dict[str, Edit] = {
     "nothing-near": {"two/c": lines((1, "two c"), (30, "ours"))},
@@ -46,6 +53,12 @@ OURS: dict[str, Edit] = {
     "adds-the-same": {"one/new": "new\n", "new": "new\n"},
     "adds-another": {"one/new": "another\n", "new": "another\n"},
     "same-edit": {"two/b": lines((1, "two b"), (30, "ours"))},
+    "makes-executable": {"one/a": "+x"},
+    "edits-and-makes-executable": {"one/a": "+x" + lines((1, "one a"), (35, "ours"))},
+    "makes-a-link": {"one/a": "@c"},
+    "makes-the-same-link": {"one/a": "@b", "one/new": "@b"},
+    "makes-a-folder": {"one/a": None, "one/a/deep": "deep\n", "one/new/deep": "deep\n"},
+    "binary": {"one/a": "\0ours"},
 }  # fmt: skip
 
 
@@ -61,8 +74,13 @@ def change(repo: Repo, name: str, edit: Edit) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         if content.startswith(">"):
             file.rename(target)
+        elif content.startswith("@"):
+            file.unlink(missing_ok=True)
+            file.symlink_to(content[1:])
         else:
-            file.write_text(content)
+            body = content.removeprefix("+x")
+            file.write_text(body or file.read_text())
+            file.chmod(0o755 if content.startswith("+x") else file.stat().st_mode)
     repo.git("add", "-A")
     repo.git("commit", "-q", "--allow-empty", "-m", name)
     return repo.git("rev-parse", f"{name}^{{tree}}")
