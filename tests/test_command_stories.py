@@ -67,24 +67,14 @@ def test_a_sign_off_counts_once_whatever_is_delivered_again(world: ServiceWorld)
         assert signed(world) == ["sam"]
 
 
-@pytest.mark.parametrize(
-    ("by", "body", "said"),
-    [
-        pytest.param(
-            "ann", "/guard signoff security.threat-model", "only who holds the role security", id="role"
-        ),
-        pytest.param("sam", "/guard signoff security.check", "takes no sign-off", id="not-that-gate"),
-        pytest.param("sam", "/guard signoff security.nothing", "the policy has no gate", id="no-gate"),
-    ],
-)
-def test_who_may_not_is_told_why(world: ServiceWorld, by: str, body: str, said: str) -> None:
+def test_who_may_not_is_told_why(world: ServiceWorld) -> None:
     with world.serving() as url:
         proposal, _ = proposed(world, url)
-        comment = world.side.comment(proposal, body, by=by)
+        comment = world.side.comment(proposal, "/guard signoff security.threat-model", by="ann")
         world.settle(url)
         assert signed(world) == []
         assert world.side.reactions(proposal, comment) == ["thumbsdown"]
-        assert said in world.comment(proposal).replace("\\", "")
+        assert "not done, only who holds the role security can do this" in world.comment(proposal)
 
 
 def test_a_member_who_left_the_role_signs_nothing(world: ServiceWorld) -> None:

@@ -123,10 +123,10 @@ def _carry_out(comment: Comment, found: Sequence[Command | Misread], post: Post)
     who speaks, unless this is the last try."""
     speaker = post.voice.speaker(comment)
     is_proposer = post.proposal.proposer == speaker.name
+    if not Standing(speaker, is_proposer, {}).is_heard:
+        return [None]
     members = {name: post.forge.members(role.members) for name, role in post.policy.roles.items()}
     standing = Standing(speaker, is_proposer, members)
-    if not standing.is_heard:
-        return [None]
     if comment.edited and not any(_was_done(comment, number, post) for number in range(len(found))):
         return [_answer(comment, one, "refused", EDITED) for one in found]
     if comment.written_at is None or post.clock.now() - comment.written_at > OLDEST:

@@ -17,6 +17,7 @@ from guard.journeys.decisions import Recorded, record, record_queued
 from guard.journeys.judging import Judged
 from guard.journeys.office import Matter, Office
 from guard.journeys.publish import post_status, protection_warnings, put_comment
+from guard.render import board
 from guard.render.comment import Subject, decision_comment, undecided_comment
 from guard.render.decision_json import decision_document
 from guard.render.safe import plain
@@ -113,7 +114,7 @@ def tell_owners(
     next look; an edit of the comment is none of its business."""
     waiting = dict.fromkeys(name for action in unblock_plan(decision) for name in action.who if name in roles)
     url = proposal.url or office.page(proposal.target, proposal.head)
-    for word in waiting or (["GO"] if decision.allowed else []):
+    for word in waiting or ([board.word(decision)] if decision.allowed else []):
         once = f"told:{proposal.target}:{proposal.id}:{proposal.head}:{word}"
         if office.chat is None or office.ledger.find(once) is not None:
             continue
