@@ -25,6 +25,7 @@ from guard.core.facts import (
     SignOff,
     Speaker,
     Submission,
+    Waiver,
 )
 from guard.core.model import Commit, Fact
 from guard.core.notes import Log
@@ -228,6 +229,10 @@ class Records(Protocol):
 
     def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
         """All submissions under this source name, newest receipt last."""
+        ...
+
+    def waivers(self, target: str) -> Fact[tuple[Waiver, ...]]:
+        """The waivers asked for on the branch and not taken back. One too few is the safe error."""
         ...
 
     def report(self, submission: Submission) -> Fact[bytes]:

@@ -17,6 +17,7 @@ from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.core.permit import sign
 from guard.journeys.gather import (
+    DebtReader,
     EvidenceReader,
     QueueReader,
     Range,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
     from guard.core.allowed_signers import AllowedSigners
+    from guard.core.facts import DebtEntry
+    from guard.core.policy import TechDebt
     from guard.journeys.checkpoints import Sent
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
@@ -59,13 +62,16 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
 
     git, forge, clock = GitRepo(repo), NoForge(), system_clock()
     reader = evidence_reader(git, forge, forge, clock)
+    registers, debts = register_reader(git, clock), debt_reader(git, clock)
     return Sources(
         git,
         forge,
         reader,
         clock,
         _bootstrap(bootstrap),
-        register_reader(git, clock),
+        registers,
+        read_waivers=forge.waivers,
+        read_debts=debts,
         read_queue=queue_reader(git, clock),
     )
 
@@ -88,7 +94,7 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
     git, forge, clock = GitRepo(home.settings.git_dir), local_forge(home, ledger), system_clock()
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
     reader = evidence_reader(git, forge, forge, clock, operator=operator_of(home))
-    registers = register_reader(git, clock)
+    registers, debts = register_reader(git, clock), debt_reader(git, clock)
     return Sources(
         git,
         forge,
@@ -99,6 +105,8 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
         read_asks=forge.break_glass,
         read_holds=forge.holds,
         read_queue=queue_reader(git, clock),
+        read_waivers=forge.waivers,
+        read_debts=debts,
     )
 
 
@@ -238,6 +246,17 @@ def register_reader(git: Git, clock: Clock) -> RegisterReader:
     from guard.adapters.evidence.register import read_condition
 
     return lambda when, candidate: read_condition(when, git, candidate.upstream, now=clock.now())
+
+
+def debt_reader(git: Git, clock: Clock) -> DebtReader:
+    """How the tech debt register is read, for waivers that rest on its entries."""
+
+    def read(table: TechDebt, upstream: Commit) -> Fact[tuple[DebtEntry, ...]]:
+        from guard.adapters.evidence.debts import read_debts
+
+        return read_debts(table, git, upstream, now=clock.now())
+
+    return read
 
 
 def evidence_reader(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from guard.journeys.debt import Told
     from guard.journeys.permits import Question
 
-ELSEWHERE = frozenset({"evidence", "signoff"})
+ELSEWHERE = frozenset({"evidence", "signoff", "waiver-requested", "waiver-approved", "waiver-withdrawn"})
 """The statements that count where a forge knows the rest: people approve on the forge itself."""
 
 STATEMENTS = tuple(
@@ -110,6 +110,8 @@ class Service:
                     read_asks=records.break_glass,
                     read_holds=records.holds,
                     read_queue=queue,
+                    read_waivers=records.waivers,
+                    read_debts=wiring.debt_reader(git, self.clock),
                 ),
                 ledger=self.ledger,
                 memory=self.memory,

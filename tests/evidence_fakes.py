@@ -15,7 +15,7 @@ from guard.adapters.evidence.untrusted import digest_of
 from guard.adapters.noforge import NoForge
 from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
-from guard.core.facts import Authorship, Job, LineageFacts, Proposal, SignOff, Submission
+from guard.core.facts import Authorship, Job, LineageFacts, Proposal, SignOff, Submission, Waiver
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.notes import Log
 from tests.builders import NEW, NOW, UPSTREAM, candidate
@@ -64,6 +64,9 @@ class HeldRecords:
 
     def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
         return self.submitted
+
+    def waivers(self, target: str) -> Fact[tuple[Waiver, ...]]:
+        return Unknown("no waivers are held here")
 
     def report(self, submission: Submission) -> Fact[bytes]:
         if submission.id not in self.reports:

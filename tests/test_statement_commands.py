@@ -298,3 +298,46 @@ def test_a_repository_without_a_policy_is_named_by_hand(
 def test_wrong_usage_is_said_before_anything_is_sent(arguments: list[str], town: Town) -> None:
     assert status_of(arguments) == 64
     assert town.bare.git("for-each-ref", "refs/guard") == ""
+
+
+def test_a_waiver_is_asked_for_approved_listed_and_withdrawn(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finding = "sarif.result:0123456789abcdef"
+    asked = ["waive", "request", "security.scan", finding, "--reason", "a test tool", "--for", "7d"]
+    assert status_of([*asked, "--entry", "TD-012", "--format", "json"]) == 0
+    name = json.loads(capsys.readouterr().out)["digest"]
+    assert status_of(["waive", "approve", name, *town.as_(BOB)]) == 0
+    capsys.readouterr()
+    listing = ["waive", "list", "--target", TARGET]
+    assert status_of([*listing, "--format", "json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["id"], one["finding"], one["commit"], one["entry"]) == (name, finding, town.head, "TD-012")
+    assert [given["by"] for given in one["approvals"]] == [BOB]
+    assert status_of(listing) == 0
+    assert f"asked for by {ANN}: a test tool" in capsys.readouterr().out
+    assert status_of(["waive", "withdraw", name.removeprefix("sha256:")]) == 0
+    capsys.readouterr()
+    assert status_of(listing) == 0
+    assert f"no waiver was asked for on {TARGET}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(["security.scan", "sarif.result:0123456789abcdef"], "in one way", id="without-an-end"),
+        pytest.param(
+            ["security.scan", "sarif.result:0123456789abcdef", "--for", "7d", "--until", "2026-06-01"],
+            "in one way",
+            id="two-ends",
+        ),
+        pytest.param(["security.scan", "sarif.result:01", "--for", "soon"], "--for: expected", id="no-span"),
+        pytest.param(["security.scan", "B602", "--for", "7d"], "a finding's id such as", id="no-finding"),
+    ],
+)
+def test_a_waiver_that_is_asked_for_wrongly(
+    town: Town, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["waive", "request", *options, "--reason", "because"]) == 64
+    assert said in capsys.readouterr().err
+    assert town.bodies("waiver-requested") == []

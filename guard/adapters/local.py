@@ -25,6 +25,7 @@ from guard.core.facts import (
     Proposal,
     SignOff,
     Submission,
+    Waiver,
 )
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.standing import (
@@ -37,6 +38,7 @@ from guard.core.standing import (
     recorded_signoffs,
     recorded_submissions,
     standing_approvals,
+    standing_waivers,
 )
 from guard.core.statements import PROPOSAL_REFS, STATEMENT_REFS
 from guard.ports import Clock, Ledger
@@ -46,6 +48,7 @@ T = TypeVar("T")
 APPROVALS = ("statement.approval", "statement.approval-withdrawn")
 INCIDENTS = ("statement.incident-opened", "statement.incident-closed")
 HOLDS = ("statement.hold-placed", "statement.hold-lifted")
+WAIVERS = ("statement.waiver-requested", "statement.waiver-approved", "statement.waiver-withdrawn")
 PROPOSALS = ("statement.proposal-opened", "statement.proposal-closed")
 
 
@@ -157,6 +160,13 @@ class LocalForge:
             f"who signed off {gate}",
             "ledger",
             lambda: recorded_signoffs(self._record("statement.signoff"), gate),
+        )
+
+    def waivers(self, target: str) -> Fact[tuple[Waiver, ...]]:
+        return self._fact(
+            f"which waivers were asked for on {target}",
+            "ledger",
+            lambda: standing_waivers(self._record(*WAIVERS), target=target),
         )
 
     def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:

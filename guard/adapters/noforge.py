@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, SignOff, Submission
+from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, SignOff, Submission, Waiver
 from guard.core.model import Commit, Fact, Unknown
 
 FIX = (
@@ -62,6 +62,9 @@ class NoForge:
 
     def submissions(self, source: str) -> Fact[tuple[Submission, ...]]:
         return self._unknown(f"which reports of {source} were submitted")
+
+    def waivers(self, target: str) -> Fact[tuple[Waiver, ...]]:
+        return self._unknown(f"which waivers were asked for on {target}")
 
     def report(self, submission: Submission) -> Fact[bytes]:
         return self._unknown(f"the report {submission.id}")

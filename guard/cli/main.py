@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("guard.cli.statements:approve", "Approve the promotion of one commit."),
     "withdraw": ("guard.cli.statements:withdraw", "Withdraw your approval of a commit."),
     "signoff": ("guard.cli.statements:signoff", "Sign off one readiness gate."),
+    "waive": ("guard.cli.waive:waive", "Ask for, approve, withdraw and list waivers of findings."),
     "propose": ("guard.cli.statements:propose", "Propose a commit for promotion, or close a proposal."),
     "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),

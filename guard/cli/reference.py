@@ -22,6 +22,8 @@ from guard.core.policy import (
     Queue,
     Role,
     Submissions,
+    TechDebt,
+    Waivers,
     When,
 )
 
@@ -39,6 +41,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[break_glass]", BreakGlass),
     ("[comments]", Comments),
     ("[queue]", Queue),
+    ("[waivers]", Waivers),
+    ("[waivers.tech_debt]", TechDebt),
     ("[[gates]]", Gate),
     ("when, in a gate", When),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
@@ -121,6 +122,38 @@ class HoldLifted:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class WaiverRequested:
+    """One finding of one gate (or of `incidents`) is to pass until `expires`, for one commit or (null) for any.
+
+    `finding` is the finding's id as a decision shows it; `entry` the tech debt entry that it rests on, or "".
+    """
+
+    target: str
+    gate: str
+    finding: str
+    commit: Commit | None
+    reason: str
+    expires: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverApproved:
+    """Yes to the waiver whose request has this digest."""
+
+    target: str
+    waiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverWithdrawn:
+    """Who asked for the waiver takes it back; or who approved it, that yes."""
+
+    target: str
+    waiver: str
+
+
 Claim: TypeAlias = (
     ApprovalGiven
     | ApprovalWithdrawn
@@ -133,6 +166,9 @@ Claim: TypeAlias = (
     | BreakGlassAsked
     | HoldPlaced
     | HoldLifted
+    | WaiverRequested
+    | WaiverApproved
+    | WaiverWithdrawn
 )
 
 JsonSchema: TypeAlias = Mapping[str, object]
@@ -223,6 +259,24 @@ _exit_code = Form(_check_exit_code, {"type": "integer", "minimum": 0, "maximum":
 _proposal_id = Form(_check_proposal_id, _id.schema)
 branch_name = _typed(BranchName)
 _commit = _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "a full commit name of 40 or 64 lower-case hex digits")
+_waiver = _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits, as guard waive list shows it")
+_finding = _matching(
+    r"[a-z0-9][a-z0-9.-]{0,99}:[0-9a-f]{16}", "a finding's id such as sarif.result:0123456789abcdef"
+)
+
+
+def _check_expiry(value: object) -> object:
+    expected = "expected a time like 2026-05-01T12:00:00Z"
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value, re.ASCII):
+        raise ValueError(expected)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    return value
+
+
+_expiry = Form(_check_expiry, {"type": "string", "format": "date-time", "description": "UTC, with Z"})
 _digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
 _name = _text(200, empty=False)
 
@@ -231,6 +285,11 @@ _EVIDENCE: Mapping[str, Form] = {
     "source": _name, "commit": _commit, "kind": _text(200), "tool": _name, "tool_version": _text(200),
     "exit_code": _exit_code, "command": _command, "digest": _digest,
     "said": _text(MAX_SAID),
+}  # fmt: skip
+_WAIVER: Mapping[str, Form] = {"target": branch_name, "waiver": _waiver}
+_WAIVER_REQUEST: Mapping[str, Form] = {
+    "target": branch_name, "gate": _typed(GateId), "finding": _finding, "commit": _optional(_commit),
+    "reason": _text(MAX_NOTE, empty=False), "expires": _expiry, "entry": _text(200),
 }  # fmt: skip
 
 CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
@@ -252,6 +311,9 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
     "hold-placed": (HoldPlaced, {"target": branch_name, "reason": _text(MAX_TEXT, empty=False)}),
     "hold-lifted": (HoldLifted, {"target": branch_name, "reason": _text(MAX_TEXT)}),
     "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
+    "waiver-requested": (WaiverRequested, _WAIVER_REQUEST),
+    "waiver-approved": (WaiverApproved, _WAIVER),
+    "waiver-withdrawn": (WaiverWithdrawn, _WAIVER),
 }
 """Every type of statement."""
 

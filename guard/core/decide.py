@@ -17,6 +17,7 @@ from guard.core.rules.incidents import judge_incidents
 from guard.core.rules.lineage import judge_lineage
 from guard.core.rules.queue import judge_queue
 from guard.core.rules.readiness import judge_readiness
+from guard.core.rules.waivers import NOTHING_WAIVED, Waiving, judge_waivers, uses
 
 ALL_RULES = ("candidate", *RULES)
 """What a decision is made of: the shape of the move, which no policy can switch off, and the policy's rules."""
@@ -49,7 +50,12 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         branch = Branch(upstream=question.upstream_name)
         asked = tuple(rule for rule in asked if rule in {"candidate", "lineage"})
     usable = policy.value.policy if not isinstance(policy, Unknown) else None
-    verdicts += _judge(asked, question, usable, branch, facts, now=now)
+    waiving = (
+        judge_waivers(usable, facts.waivers, facts.members, candidate=question.candidate, now=now)
+        if usable
+        else NOTHING_WAIVED
+    )
+    verdicts += _judge(asked, question, usable, branch, facts, now=now, waiving=waiving)
     if usable and not question.only:
         verdicts += judge_holds(facts.holds, usable.approvals.roles, facts.members)
     verdicts = judge_emergency(
@@ -70,6 +76,7 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         decided_at=now,
         partial=question.only,
         required=required,
+        waivers=uses(waiving, verdicts),
     )
 
 
@@ -106,6 +113,7 @@ def _judge(
     facts: Facts,
     *,
     now: datetime,
+    waiving: Waiving,
 ) -> list[Verdict]:
     candidate = question.candidate
     approvals = _approvals(policy, facts, candidate)
@@ -133,11 +141,12 @@ def _judge(
                 now=now,
                 conditions=facts.conditions,
                 environments=branch.environments,
+                waiving=waiving,
             )
             if policy.queue is not None:
                 verdicts.append(judge_queue(policy.queue, facts.queue))
         elif rule == "incidents" and policy:
-            verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents))
+            verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents, waiving=waiving))
     return verdicts
 
 

@@ -247,7 +247,57 @@ class CandidateFacts:
     proposals: Fact[tuple[Proposal, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One person's standing yes to a waiver; withdrawn ones are not listed."""
+
+    actor: str
+    at: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """What somebody asked to be let pass: one finding of one gate, for one commit (None: for any), for a time.
+
+    `id` names the request (`sha256:…` of the statement); `gate` is a gate's id or `incidents`; `finding` is the
+    `Finding.id`; `entry` the tech debt entry that it rests on, or "". `requested_at` is the server's time of receipt.
+    """
+
+    id: str
+    target: str
+    gate: str
+    finding: str
+    commit: Commit | None
+    reason: str
+    requester: str
+    requested_at: datetime
+    expires_at: datetime
+    entry: str = ""
+    consents: tuple[Consent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DebtEntry:
+    """An entry of the tech debt register on upstream; `gate`, `finding` and `expires_at` where it names them."""
+
+    id: str
+    state: str
+    reason: str = ""
+    gate: str = ""
+    finding: str = ""
+    expires_at: datetime | None = None
+
+
 NOT_GATHERED = Unknown("it was not gathered")
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverFacts:
+    """What could let findings pass. What is not known here lets nothing pass."""
+
+    asked: Fact[tuple[Waiver, ...]] = NOT_GATHERED
+    entries: Fact[tuple[DebtEntry, ...]] = NOT_GATHERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +379,7 @@ class Facts:
     guarding: Fact[tuple[str, ...]] = NOT_GATHERED
     emergency: EmergencyFacts | None = None
     holds: Fact[tuple[HoldMark, ...]] | None = None
+    waivers: WaiverFacts = field(default_factory=WaiverFacts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NewType, TypeAlias, TypeVar
@@ -73,7 +73,8 @@ class Finding:
 
     `code` is stable and dotted (`approvals.security.missing`); `who` holds role names (`security`), `author`,
     `ci`, `operator` or `release-owner`. Texts may hold words from outside: renderers escape them. `detail` is what
-    a reader may want to unfold, such as a diff: several lines, bounded.
+    a reader may want to unfold, such as a diff: several lines, bounded. `id` (`sarif.result:4f…`) is what a waiver
+    names it by, and stays the same as long as code, place and message do; "" where no waiver can.
     """
 
     code: str
@@ -83,6 +84,24 @@ class Finding:
     who: tuple[str, ...] = ()
     outcome: Outcome = Outcome.FAIL
     detail: str = ""
+    id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverUse:
+    """A waiver that has to do with a decision. `state` is `used`, `unneeded` (it stands, and nothing needs it) or
+    `refused`, with the reasons in `why`; `approvers` are the people whose yes counts."""
+
+    id: str
+    gate: str
+    finding: str
+    reason: str
+    requester: str
+    approvers: tuple[str, ...]
+    expires_at: datetime
+    state: str
+    entry: str = ""
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class Decision:
     decided_at: datetime
     partial: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    waivers: tuple[WaiverUse, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

@@ -208,6 +208,68 @@ class Incidents(Table):
     )
 
 
+class TechDebt(Table):
+    """The tech debt register, whose entries waivers can rest on."""
+
+    path: Path = Field(description="the path of the register on upstream, Markdown or YAML")
+    states: tuple[Name, ...] = Field(
+        min_length=1, description="the states in which an entry carries a waiver, such as `accepted`"
+    )
+    suffices: bool = Field(
+        default=False,
+        strict=True,
+        description="true: an entry that names `gate`, `finding` and `expires` is a waiver by itself, because it was"
+        " merged to upstream; false: a waiver may cite an entry, and people approve it all the same",
+    )
+    id_field: Name | None = Field(
+        default=None,
+        description="the column or key of the ids; `id`, or a Markdown table's first column, where none is named",
+    )
+    state_field: Name | None = Field(
+        default=None,
+        description="the column or key that holds the state; `status` or `state`, where none is named",
+    )
+
+
+class Waivers(Table):
+    """Which findings can be waived, by whom, and for how long; without this table nothing can."""
+
+    roles: tuple[RoleName, ...] = Field(
+        default=("platform", "security"),
+        min_length=1,
+        description="one holder of each must approve, all different people and none the requester; where one role is"
+        " named, two of its holders must",
+    )
+    gates: tuple[Name, ...] = Field(
+        default=("*",), description="globs of the conditional gates whose findings can be waived"
+    )
+    mandatory: tuple[Name, ...] = Field(
+        default=(), description="globs of the mandatory gates whose findings can be waived"
+    )
+    findings: tuple[Name, ...] = Field(
+        default=("*",), description="globs of the findings' codes that can be waived, such as `sarif.result`"
+    )
+    incidents: bool = Field(
+        default=False, strict=True, description="true: an open incident can be waived, too"
+    )
+    errors: bool = Field(
+        default=False, strict=True, description="true: evidence that could not be read can be waived, too"
+    )
+    any_commit: bool = Field(
+        default=False,
+        strict=True,
+        description="true: a waiver can be asked for whichever commit; false: each is about one commit",
+    )
+    longest: Duration = Field(
+        default=timedelta(days=30),
+        description="how long after its request a waiver may end at most (a register's entry ends when it says)",
+        json_schema_extra={"default": "30d"},
+    )
+    tech_debt: TechDebt | None = Field(
+        default=None, description="a table [waivers.tech_debt]: the register that waivers can rest on"
+    )
+
+
 LONGEST_BREAK_GLASS = timedelta(hours=4)
 
 
@@ -366,6 +428,9 @@ class Policy(Table):
     )
     comments: Comments = Field(default=Comments(), description="what the guard's comment may do")
     queue: Queue | None = Field(default=None, description="the work queue, if it can gate a release")
+    waivers: Waivers | None = Field(
+        default=None, description="which findings can be waived, by whom, and for how long"
+    )
     gates: tuple[Gate, ...] = Field(
         default=(), description="the readiness gates, [[gates]], in the order of the board"
     )

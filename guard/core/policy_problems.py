@@ -30,6 +30,8 @@ from guard.core.policy import (
     Queue,
     Role,
     Submissions,
+    TechDebt,
+    Waivers,
     When,
 )
 from guard.core.policy_words import PATH_PATTERN
@@ -49,6 +51,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "break_glass": BreakGlass,
     "comments": Comments,
     "queue": Queue,
+    "waivers": Waivers,
 }
 COMPOSED: dict[str, type[BaseModel]] = {"all": All, "any": AnyOf}
 EVIDENCE: dict[str, type[BaseModel]] = {**KINDS, **COMPOSED}
@@ -103,6 +106,8 @@ def place_of(loc: KeyPath) -> tuple[KeyPath, type[BaseModel] | None]:
             return loc, Branch
         case ("roles", str(), _, *_):
             return loc, Role
+        case ("waivers", "tech_debt", _, *_):
+            return loc, TechDebt
         case (str(table), _, *_) if table in TABLES:
             return loc, TABLES[table]
         case _:

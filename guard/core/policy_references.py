@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from guard.core.policy import GROUPS, RULES, ApprovalRule, BreakGlass, Incidents
+from guard.core.policy import GROUPS, RULES, ApprovalRule, BreakGlass, Incidents, Waivers
 from guard.core.policy_problems import Found, guess, one_of
 from guard.core.toml_lines import KeyPath
 
@@ -54,7 +54,7 @@ def _unknown_roles(data: Data) -> Iterator[Found]:
 def _by_default(data: Data, path: KeyPath) -> str:
     """A note for a list of roles that the file leaves to its default, so that its reader looks for it in vain."""
     table, key = str(path[0]), str(path[1])
-    implied = table in {"approvals", "break_glass", "incidents"} and key not in _table(data, table)
+    implied = table in {"approvals", "break_glass", "incidents", "waivers"} and key not in _table(data, table)
     return f" (which {table}.{key} names by default)" if implied else ""
 
 
@@ -70,6 +70,9 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
     if "break_glass" in data:
         default = BreakGlass.model_fields["roles"].default
         yield from _names(_table(data, "break_glass").get("roles", default), ("break_glass", "roles"))
+    if "waivers" in data:
+        default = Waivers.model_fields["roles"].default
+        yield from _names(_table(data, "waivers").get("roles", default), ("waivers", "roles"))
     for name, branch in _branches(data):
         yield from _lineage_roles(_table(branch, "lineage"), ("branches", name, "lineage"))
     for path, leaf in _leaves(data):

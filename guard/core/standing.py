@@ -18,8 +18,11 @@ from guard.core.claims import (
     ProposalClosed,
     ProposalOpened,
     SignedOff,
+    WaiverApproved,
+    WaiverRequested,
+    WaiverWithdrawn,
 )
-from guard.core.facts import Approval, BreakGlassAsk, HoldMark, Incident, SignOff, Submission
+from guard.core.facts import Approval, BreakGlassAsk, Consent, HoldMark, Incident, SignOff, Submission, Waiver
 from guard.core.model import Commit
 from guard.core.statements import Statement, StatementError, statement_of
 
@@ -151,3 +154,49 @@ def latest_proposals(record: Iterable[Received], target: str) -> dict[str, Recei
         if isinstance(claim := one.statement.claim, ProposalOpened | ProposalClosed)
         and claim.target == target
     }
+
+
+def standing_waivers(record: Iterable[Received], *, target: str) -> tuple[Waiver, ...]:
+    """The waivers asked for on this branch that were not taken back, each with who stands by it.
+
+    Who asked takes the whole back, who approved only that yes. One key is one person, whatever names it may sign
+    with: a yes by the requester's key, or a second one by another's, does not count.
+    """
+    asked: dict[str, Received] = {}
+    given: dict[str, dict[str, Received]] = {}
+    for one in record:
+        claim = one.statement.claim
+        if isinstance(claim, WaiverRequested) and claim.target == target:
+            asked.setdefault(one.digest, one)
+        elif isinstance(claim, WaiverApproved) and claim.target == target and claim.waiver in asked:
+            given.setdefault(claim.waiver, {})[one.statement.by] = one
+        elif isinstance(claim, WaiverWithdrawn) and claim.target == target and claim.waiver in asked:
+            given.get(claim.waiver, {}).pop(one.statement.by, None)
+            if asked[claim.waiver].statement.by == one.statement.by:
+                asked.pop(claim.waiver)
+    return tuple(
+        _waiver(request, request.statement.claim, given.get(digest, {}))
+        for digest, request in asked.items()
+        if isinstance(request.statement.claim, WaiverRequested)
+    )
+
+
+def _waiver(request: Received, claim: WaiverRequested, given: Mapping[str, Received]) -> Waiver:
+    holders = {request.key: request.statement.by}
+    return Waiver(
+        id=request.digest,
+        target=claim.target,
+        gate=claim.gate,
+        finding=claim.finding,
+        commit=claim.commit,
+        reason=claim.reason,
+        requester=request.statement.by,
+        requested_at=request.at,
+        expires_at=datetime.fromisoformat(claim.expires).astimezone(UTC),
+        entry=claim.entry,
+        consents=tuple(
+            Consent(by, one.at, one.digest)
+            for by, one in given.items()
+            if holders.setdefault(one.key, by) == by
+        ),
+    )

@@ -13,15 +13,18 @@ from guard.core.facts import (
     ApprovalFacts,
     CandidateFacts,
     ConditionFacts,
+    DebtEntry,
     Facts,
     HoldMark,
     Incident,
     LineageFacts,
     Proposal,
     QueueEntry,
+    Waiver,
+    WaiverFacts,
 )
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, Queue, When
+from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, Queue, TechDebt, When
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
 from guard.journeys.emergencies import Asks, read_emergency
@@ -33,6 +36,12 @@ POLICY_PATH = "guard.toml"
 Members = Mapping[str, Fact[frozenset[str]]]
 EvidenceReader = Callable[[str, Leaf, Candidate, Members, Fact[frozenset[str]]], Reading]
 """gate id, what is asked, candidate, members by role, allowed submitters → what was found."""
+
+DebtReader = Callable[[TechDebt, Commit], Fact[tuple[DebtEntry, ...]]]
+"""The policy's tech debt register, upstream's head → its entries."""
+
+WaiverReader = Callable[[str], Fact[tuple[Waiver, ...]]]
+"""A branch → the waivers asked for on it."""
 
 RegisterReader = Callable[[When, Candidate], Fact[str | None]]
 """A condition on a register's entry → the entry's state, None where the register surely has no such entry."""
@@ -90,6 +99,8 @@ class Sources:
     read_holds: HoldsReader | None = None
     policy: tuple[bytes, str] | None = None
     read_queue: QueueReader = _no_queue
+    read_waivers: WaiverReader = lambda _branch: NOT_GATHERED
+    read_debts: DebtReader = lambda _table, _upstream: NOT_GATHERED
 
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         if self.read_members is not None:
@@ -270,6 +281,9 @@ def _facts(
         if usable and "readiness" in asked
         else ConditionFacts(),
         guarding=guarding,
+        waivers=_waivers(question.candidate, usable, sources)
+        if usable and asked & {"readiness", "incidents"}
+        else WaiverFacts(),
     )
 
 
@@ -378,6 +392,14 @@ def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[f
             return fact
         people |= fact.value
     return Known(people, "roles", sources.clock.now())
+
+
+def _waivers(candidate: Candidate, policy: Policy, sources: Sources) -> WaiverFacts:
+    """The waivers of the branch, asked for even where the policy lets nobody waive, so that it can be said; and the
+    tech debt register where the policy names one."""
+    table = policy.waivers.tech_debt if policy.waivers else None
+    entries = sources.read_debts(table, candidate.upstream) if table else NOT_GATHERED
+    return WaiverFacts(sources.read_waivers(candidate.branch), entries)
 
 
 def _conditions(candidate: Candidate, policy: Policy, sources: Sources) -> ConditionFacts:

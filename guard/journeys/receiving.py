@@ -21,6 +21,7 @@ from guard.core.claims import (
     IncidentOpened,
     ProposalClosed,
     ProposalOpened,
+    WaiverWithdrawn,
 )
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Finding
@@ -167,10 +168,12 @@ def _record(checked: Iterable[Checked], ledger: Ledger, now: datetime) -> None:
 
 def take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
     """Revoke the permits under way that rest on what the statement ends: a new incident ends any, a withdrawn
-    approval, a hold or a closed proposal those of its branch. One too many is the safe error: promoting decides
-    afresh."""
+    approval or waiver, a hold or a closed proposal those of its branch. One too many is the safe error: promoting
+    decides afresh."""
     claim = statement.claim
-    if not isinstance(claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed | HoldPlaced):
+    if not isinstance(
+        claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed | HoldPlaced | WaiverWithdrawn
+    ):
         return
     for entry in ledger.entries("permit.issued", newest_first=True):
         if datetime.fromisoformat(entry.at) < now - LONGEST_PERMIT:

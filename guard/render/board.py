@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.core.model import Decision, Outcome, Verdict, worst
+from guard.core.model import Decision, Outcome, Verdict, WaiverUse, worst
 from guard.core.policy import GROUPS
 
 RULE_TITLES = {
@@ -66,7 +66,9 @@ def word(decision: Decision) -> str:
         return "NO-GO"
     if emergency(decision) is not None:
         return "GO (break-glass)"
-    waived = sum(verdict.outcome is Outcome.WAIVED for verdict in decision.verdicts)
+    waived = len({use.id for use in decision.waivers if use.state == "used"}) or sum(
+        verdict.outcome is Outcome.WAIVED for verdict in decision.verdicts
+    )
     return f"GO ({waived} waiver{'s' if waived > 1 else ''})" if waived else "GO"
 
 
@@ -87,6 +89,22 @@ def line(verdict: Verdict) -> str:
     first, more = reasons[0], len(reasons) - 1
     where = f"{first.where}: " if first.where and not first.where.startswith(verdict.id) else ""
     return f"{verdict.title}: {where}{first.message}{f' (and {more} more)' if more else ''}"
+
+
+def waiver_lines(decision: Decision) -> tuple[str, ...]:
+    """One line for each waiver that has to do with the decision: what it lets pass and until when, or why not."""
+    return tuple(_waiver_line(use) for use in decision.waivers)
+
+
+def _waiver_line(use: WaiverUse) -> str:
+    what = f"{use.gate} {use.finding}"
+    asked = f"asked for by {use.requester}" if use.requester else f"listed as {use.entry}"
+    if use.state == "refused":
+        return f"{what}: not waived ({asked}): {'; '.join(use.why)}"
+    people = f"approved by {' and '.join(use.approvers)}" if use.approvers else "approved by being listed"
+    resting = f", resting on {use.entry}" if use.entry and use.requester else ""
+    state = "waived" if use.state == "used" else "waived, and not needed,"
+    return f"{what}: {state} until {use.expires_at:%Y-%m-%d %H:%M} UTC: {use.reason} ({asked}{resting}, {people})"
 
 
 def incident_line(verdict: Verdict) -> str:

@@ -257,6 +257,12 @@ def _board(decision: Decision) -> Iterator[str]:
     incidents = board.incidents(decision)
     if incidents is not None:
         yield f"{markdown(incidents.title)}: {markdown(board.incident_line(incidents))}"
+    waivers = board.waiver_lines(decision)
+    if waivers:
+        yield ""
+        yield "**Waivers**"
+        yield ""
+        yield from (f"- {markdown(line, limit=3000)}" for line in waivers)
 
 
 def _lineage(subject: Subject) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from guard.core.model import Decision, Finding, Verdict
+from guard.core.model import Decision, Finding, Verdict, WaiverUse
 from guard.core.unblock import unblock_plan
 from guard.render import board
 
@@ -35,6 +35,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "decided_at": timestamp(decision.decided_at),
         "next_change_at": timestamp(decision.next_change_at) if decision.next_change_at else None,
         "verdicts": [_verdict(verdict) for verdict in decision.verdicts],
+        "waivers": [_waiver(use) for use in decision.waivers],
         "unblock": [
             {"text": a.text, "who": list(a.who), "serves": list(a.serves), "codes": list(a.codes)}
             for a in unblock_plan(decision)
@@ -60,6 +61,21 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _waiver(use: WaiverUse) -> dict[str, Any]:
+    return {
+        "id": use.id,
+        "gate": use.gate,
+        "finding": use.finding,
+        "state": use.state,
+        "why": list(use.why),
+        "reason": use.reason,
+        "entry": use.entry or None,
+        "requester": use.requester or None,
+        "approvers": list(use.approvers),
+        "expires_at": timestamp(use.expires_at),
+    }
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "code": finding.code,
@@ -69,6 +85,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fix": finding.fix or None,
         "who": list(finding.who),
         "detail": finding.detail or None,
+        "id": finding.id or None,
     }
 
 
@@ -99,6 +116,7 @@ def decision_schema() -> dict[str, Any]:
         fix=_MAYBE,
         who=_STRINGS,
         detail=_MAYBE,
+        id=_MAYBE,
     )
     verdict = _closed(
         id={"type": "string"},
@@ -109,6 +127,18 @@ def decision_schema() -> dict[str, Any]:
         findings={"type": "array", "items": finding},
         evidence=_STRINGS,
         next_change_at=_MAYBE,
+    )
+    waiver = _closed(
+        id={"type": "string"},
+        gate={"type": "string"},
+        finding={"type": "string"},
+        state={"enum": ["used", "unneeded", "refused"]},
+        why=_STRINGS,
+        reason={"type": "string"},
+        entry=_MAYBE,
+        requester=_MAYBE,
+        approvers=_STRINGS,
+        expires_at={"type": "string", "format": "date-time"},
     )
     document = _closed(
         version={"const": VERSION},
@@ -133,6 +163,7 @@ def decision_schema() -> dict[str, Any]:
         decided_at={"type": "string", "format": "date-time"},
         next_change_at=_MAYBE,
         verdicts={"type": "array", "items": verdict},
+        waivers={"type": "array", "items": waiver},
         unblock={
             "type": "array",
             "items": _closed(text={"type": "string"}, who=_STRINGS, serves=_STRINGS, codes=_STRINGS),

@@ -44,4 +44,10 @@ def _board(decision: Decision) -> Iterator[str]:
     if incidents is not None:
         yield f"{markdown(incidents.title)}: {markdown(board.incident_line(incidents))}"
         yield ""
+    waivers = board.waiver_lines(decision)
+    if waivers:
+        yield "**Waivers**"
+        yield ""
+        yield from (f"- {markdown(line, limit=3000)}" for line in waivers)
+        yield ""
     yield f"policy {code(decision.policy_digest[:19] or 'none')}"

@@ -26,6 +26,7 @@ def render_text(decision: Decision, *, colour: bool = False) -> str:
         "",
         *_sections(decision, colour=colour),
         *_incidents(decision, colour=colour),
+        *_waivers(decision),
         *_closing(decision, colour=colour),
     ]
     plan = unblock_plan(decision)
@@ -72,6 +73,14 @@ def _incidents(decision: Decision, *, colour: bool) -> Iterator[str]:
             _paint(first, good=verdict.outcome.allows, colour=colour) if not verdict.outcome.allows else first
         )
         yield from rest
+
+
+def _waivers(decision: Decision) -> Iterator[str]:
+    lines = board.waiver_lines(decision)
+    if lines:
+        yield "Waivers:"
+        for line in lines:
+            yield from _wrap(plain(line, limit=3000), indent="  - ", hang="    ")
 
 
 def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:

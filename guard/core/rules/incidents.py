@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from guard.core.facts import Incident
 from guard.core.model import Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
+from guard.core.rules.waivers import NOTHING_WAIVED, Waiving
 
 ID = "incidents"
 
 
-def judge_incidents(labels: Sequence[str], incidents: Fact[tuple[Incident, ...]]) -> Verdict:
+def judge_incidents(
+    labels: Sequence[str], incidents: Fact[tuple[Incident, ...]], *, waiving: Waiving = NOTHING_WAIVED
+) -> Verdict:
     """Pass when the forge was asked for these labels and surely has no open incident with one of them.
 
-    Every incident that it names blocks, whatever its label: one too many is the safe error.
+    Every incident that it names blocks, whatever its label: one too many is the safe error. What is not known cannot
+    be waived.
     """
     title = f"Unresolved {'/'.join(labels)}" if labels else "Unresolved incidents"
     if not labels:
@@ -29,14 +33,18 @@ def judge_incidents(labels: Sequence[str], incidents: Fact[tuple[Incident, ...]]
         return undecided(ID, title, incidents, code="incidents.unknown")
     if not incidents.value:
         return Verdict(ID, title, Outcome.PASS, summary="none")
-    return blocked(ID, title, *(_open(incident) for incident in incidents.value))
+    findings, until = waiving.over(ID, tuple(_open(incident) for incident in incidents.value))
+    if until is None or any(not finding.outcome.allows for finding in findings):
+        return blocked(ID, title, *findings)
+    summary = f"waived: {'; '.join(finding.message for finding in findings)}"
+    return Verdict(ID, title, Outcome.WAIVED, summary=summary, findings=findings, next_change_at=until)
 
 
 def _open(incident: Incident) -> Finding:
     return Finding(
         "incidents.open",
         f"{incident.label} {incident.id}: {incident.title}",
-        where=incident.url,
+        where=incident.url or incident.id,
         fix=f"resolve it, then close it: guard incident close {incident.id}",
         who=("release-owner",),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from guard.core.durations import format_duration
@@ -29,6 +29,7 @@ from guard.core.facts import ConditionFacts
 from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, blocked, worst
 from guard.core.policy import GROUPS, Gate
 from guard.core.rules.conditions import Applies, DoesNotHold, Undecided, applies
+from guard.core.rules.waivers import NOTHING_WAIVED, Waiving
 
 SKEW = timedelta(minutes=5)
 """How far ahead of this clock another one may be before a date counts as one in the future."""
@@ -61,6 +62,7 @@ class _Case:
     now: datetime
     conditions: ConditionFacts
     environments: tuple[str, ...]
+    waiving: Waiving
 
 
 def judge_readiness(
@@ -72,11 +74,12 @@ def judge_readiness(
     now: datetime,
     conditions: ConditionFacts = NO_CONDITIONS,
     environments: tuple[str, ...] = (),
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> tuple[Verdict, ...]:
     """One verdict for each gate in the policy's order, then one error for each mandatory group without a gate.
 
     `readings` are by evidence key (`guard.core.evidence.leaves`); `now` is aware, in UTC; `environments` are those
-    that the promotion leads out of and into.
+    that the promotion leads out of and into; `waiving` is what may be let pass.
     """
     if not gates:
         finding = Finding(
@@ -87,7 +90,7 @@ def judge_readiness(
             outcome=Outcome.ERROR,
         )
         return (blocked("readiness", "Release readiness", finding),)
-    case = _Case(readings, approvals, candidate, now, conditions, environments)
+    case = _Case(readings, approvals, candidate, now, conditions, environments, waiving)
     times = Counter(gate.id for gate in gates)
     judged = [_judge_gate(gate, case) if times[gate.id] == 1 else _listed_twice(gate) for gate in gates]
     held = {gate.group for gate in gates}
@@ -148,7 +151,7 @@ def _judge(evidence: Evidence, key: str, case: _Case) -> _Judged:
     if isinstance(evidence, AnyOf):
         return _any([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.any)])
     if isinstance(evidence, Approvals):
-        return _judge_approval(case.approvals)
+        return _judge_approval(case.approvals, key, case)
     return _judge_reading(evidence, key, case)
 
 
@@ -191,18 +194,19 @@ def _earliest(parts: list[_Judged]) -> datetime | None:
 
 
 def _said_so(finding: Finding, prefix: str) -> Finding:
-    return Finding(
-        finding.code, prefix + finding.message, finding.where, finding.fix, finding.who, finding.outcome
-    )
+    return replace(finding, message=prefix + finding.message)
 
 
-def _judge_approval(verdict: Verdict) -> _Judged:
+def _judge_approval(verdict: Verdict, key: str, case: _Case) -> _Judged:
     """The approval rule's own verdict and findings, so that one approval is seen to serve both."""
     findings = verdict.findings
     if not verdict.outcome.allows and not findings:
         findings = (
             Finding("evidence.approvals", "the approval rule is not satisfied", outcome=verdict.outcome),
         )
+    if not verdict.outcome.allows:
+        judged = _found(verdict.outcome, findings, key, case, ends=verdict.next_change_at)
+        return replace(judged, digests=verdict.evidence)
     summaries = (verdict.summary,) if verdict.summary else ()
     return _Judged(verdict.outcome, findings, summaries, verdict.evidence, verdict.next_change_at)
 
@@ -210,25 +214,52 @@ def _judge_approval(verdict: Verdict) -> _Judged:
 def _judge_reading(spec: Leaf, key: str, case: _Case) -> _Judged:
     reading = case.readings.get(key, Unknown("this evidence was not gathered"))
     if isinstance(reading, Unknown):
-        return _with(Finding("evidence.unknown", reading.why, key, reading.fix, reading.who, Outcome.ERROR))
+        finding = Finding("evidence.unknown", reading.why, key, reading.fix, reading.who, Outcome.ERROR)
+        return _found(Outcome.ERROR, (finding,), key, case)
     if isinstance(reading, Absent):
-        return _with(Finding("evidence.missing", reading.why, key, reading.fix, reading.who, Outcome.MISSING))
+        finding = Finding("evidence.missing", reading.why, key, reading.fix, reading.who, Outcome.MISSING)
+        return _found(Outcome.MISSING, (finding,), key, case)
     seen = reading.value
     digests = (seen.digest,) if seen.digest else ()
     findings = (*seen.problems, *_subject(spec, key, reading, case), *_age(spec, key, reading, case))
     if findings:
-        outcome = worst(finding.outcome for finding in findings)
-        outcome = (
-            Outcome.FAIL if outcome.allows else outcome
-        )  # a problem is never a pass, whatever it calls itself
-        return _Judged(outcome, findings, (), digests, _dawns_at(seen, case))
+        # A problem is never a pass, whatever it calls itself.
+        findings = tuple(
+            replace(finding, outcome=Outcome.FAIL) if finding.outcome.allows else finding
+            for finding in findings
+        )
+        judged = _found(
+            worst(finding.outcome for finding in findings),
+            findings,
+            key,
+            case,
+            ends=_dawns_at(seen, case),
+            expires=_expires_at(spec, seen, case),
+        )
+        return replace(judged, digests=digests)
     return _Judged(
         Outcome.PASS, (), (seen.summary,) if seen.summary else (), digests, _expires_at(spec, seen, case)
     )
 
 
-def _with(finding: Finding) -> _Judged:
-    return _Judged(finding.outcome, (finding,))
+def _found(
+    outcome: Outcome,
+    findings: tuple[Finding, ...],
+    key: str,
+    case: _Case,
+    *,
+    ends: datetime | None = None,
+    expires: datetime | None = None,
+) -> _Judged:
+    """Findings after the waivers: waived where not one of them still blocks, until the first of the waivers ends or
+    the evidence `expires`; else as bad as `outcome` was without waivers, until what they say `ends` by itself."""
+    judged, until = case.waiving.over(key.partition("/")[0], findings)
+    blocking = [finding.outcome for finding in judged if not finding.outcome.allows]
+    if blocking or until is None:
+        return _Judged(worst(blocking) if until else outcome, judged, changes_at=ends)
+    moments = [moment for moment in (until, expires) if moment and moment > case.now]
+    summaries = tuple(f"waived: {finding.message}" for finding in judged)
+    return _Judged(Outcome.WAIVED, judged, summaries, changes_at=min(moments, default=None))
 
 
 def _subject(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> tuple[Finding, ...]:
