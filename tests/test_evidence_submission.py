@@ -27,7 +27,7 @@ def test_every_kind_of_the_policy_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param({"kind": "probe", "probe": "http", "target": "https://x"}, id="probe"),
+        pytest.param({"kind": "approvals"}, id="approvals-which-core-judges"),
     ],
 )
 def test_a_kind_that_is_not_built_is_unknown_and_says_so(spec: dict[str, object]) -> None:
