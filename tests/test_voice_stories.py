@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -333,3 +334,47 @@ def test_a_hold_stops_what_is_go_until_it_is_lifted(make: Make) -> None:
         world.side.comment(proposal, "/guard unhold", by="sam")
         world.settle(url)
         assert world.status(head).state == "success"
+
+
+WAIVABLE = """
+[waivers]
+[[gates]]
+id = "security.pen-test"
+group = "security"
+title = "Pen test scope addressed"
+mandatory = false
+evidence = { kind = "document", path = "doc/Pen_Test_Scope.md" }
+"""
+
+
+def test_a_waiver_is_asked_for_and_agreed_to_in_comments(make: Make) -> None:
+    world = make(more=WAIVABLE)
+    with world.serving() as url:
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        for name in ("ann", "sam"):
+            world.side.approve(proposal, by=name)
+        world.submit(url, head)
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        line = "/guard waive security.pen-test until {day} because it is booked"
+        soon = (datetime.now(UTC) + timedelta(days=3)).date()
+        late = soon + timedelta(days=2)
+        reactions = []
+        for name, day in (
+            ("dev", soon),
+            ("dev", soon),
+            ("ann", soon - timedelta(days=1)),
+            ("ann", late),
+            ("sam", soon),
+        ):
+            comment = world.side.comment(proposal, line.format(day=day), by=name)
+            world.settle(url)
+            reactions += world.side.reactions(proposal, comment)
+        assert reactions == ["thumbsup", "thumbsdown", "thumbsdown", "thumbsup", "thumbsup"]
+        assert world.status(head).state == "success"
+        assert world.status(head).description.startswith("GO (1 waiver)")
+        assert "agreed to" in world.comment(proposal)
+        world.side.comment(proposal, "/guard waive security.pen-test until 2020-01-01 because x", by="dev")
+        world.settle(url)
+        assert "it would have ended already" in world.comment(proposal)

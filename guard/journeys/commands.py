@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
-from guard.core.claims import BreakGlassAsked, Claim, HoldLifted, HoldPlaced, SignedOff
+from guard.core.claims import BreakGlassAsked, Claim, HoldLifted, HoldPlaced, SignedOff, WaiverApproved
 from guard.core.commands import Command, Misread, read_commands
 from guard.core.errors import ForgeError, GuardError
 from guard.core.facts import Comment, Proposal, Reaction
@@ -22,6 +22,7 @@ from guard.core.policy import Policy
 from guard.core.rules.commanding import Standing, refusal
 from guard.core.statements import Statement, statement_fields
 from guard.journeys.receiving import take_back
+from guard.journeys.waiving import waiver_claim
 from guard.ports import Clock, Forge, Ledger, Voice
 from guard.render.comment import Answer
 
@@ -148,13 +149,13 @@ def _one(comment: Comment, number: int, one: Command | Misread, standing: Standi
         why = f"it could not be checked whether you may: {why.why}; write it again later"
     if why:
         return _answer(comment, one, "refused", why)
-    if one.name not in CLAIMS:
-        return _answer(comment, one, "refused", "this version of the guard cannot do it from a comment")
-    claim = CLAIMS[one.name](one, post)
+    claim = CLAIMS[one.name](one, comment.author, post)
+    if isinstance(claim, str):
+        return _answer(comment, one, "refused", claim)
     if claim is not None:
         post.check()
         record(claim, comment, number, post)
-    return _answer(comment, one, "done", DONE[one.name])
+    return _answer(comment, one, "done", AGREED if isinstance(claim, WaiverApproved) else DONE[one.name])
 
 
 def record(claim: Claim, comment: Comment, number: int, post: Post) -> None:
@@ -185,40 +186,48 @@ def _row(answer: Answer) -> dict[str, str]:
     return {"line": answer.line, "outcome": answer.outcome, "said": answer.said, "gate": answer.gate}
 
 
-def _nothing(_command: Command, _post: Post) -> None:
+def _nothing(_command: Command, _by: str, _post: Post) -> None:
     """It changes nothing: the proposal is looked at again because of the comment."""
 
 
-def _signed_off(command: Command, post: Post) -> Claim:
+def _signed_off(command: Command, _by: str, post: Post) -> Claim:
     return SignedOff(command.gate, Commit(post.proposal.head), command.text)
 
 
-def _break_glass(command: Command, post: Post) -> Claim:
+def _break_glass(command: Command, _by: str, post: Post) -> Claim:
     return BreakGlassAsked(post.proposal.target, Commit(post.proposal.head), command.text)
 
 
-def _held(command: Command, post: Post) -> Claim:
+def _held(command: Command, _by: str, post: Post) -> Claim:
     return HoldPlaced(post.proposal.target, command.text)
 
 
-def _lifted(command: Command, post: Post) -> Claim:
+def _lifted(command: Command, _by: str, post: Post) -> Claim:
     return HoldLifted(post.proposal.target, command.text)
 
 
-CLAIMS: Mapping[str, Callable[[Command, Post], Claim | None]] = {
+def _waived(command: Command, by: str, post: Post) -> Claim | str:
+    return waiver_claim(command, by, post.proposal, post.ledger, post.clock)
+
+
+CLAIMS: Mapping[str, Callable[[Command, str, Post], Claim | str | None]] = {
     "recheck": _nothing,
     "explain": _nothing,
     "signoff": _signed_off,
+    "waive": _waived,
     "hold": _held,
     "unhold": _lifted,
     "break-glass": _break_glass,
 }
-"""What each command puts on record."""
+"""What each command by somebody puts on record: nothing where None, and for a text nothing either, because of that."""
+
+AGREED = "agreed to"
 
 DONE: Mapping[str, str] = {
     "recheck": "looked at again",
     "explain": "explained below",
     "signoff": "signed off for this head",
+    "waive": "asked for; it counts when others agree by the same comment, as many as the policy wants",
     "hold": "promotions of the branch are held until /guard unhold",
     "unhold": "promotions of the branch are not held any more",
     "break-glass": "asked for; it opens when the other role's holder asks within 30 minutes too, for this head alone",

@@ -48,6 +48,8 @@ def refusal(command: Command, policy: Policy, standing: Standing) -> str | Unkno
     """Why it is not done, "" when it is; Unknown where it cannot be told now."""
     if wrong := _wrong_gate(command, policy):
         return wrong
+    if command.name == "waive" and policy.waivers is None:
+        return "the policy has no table [waivers]: nothing can be waived"
     if command.name == "break-glass" and policy.break_glass is None:
         return "the policy has no table [break_glass]: nobody can"
     if not standing.speaker.may_write and not (command.name in ANYBODY and standing.is_proposer):
