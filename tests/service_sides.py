@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -387,3 +388,7 @@ class GitHubSide:
 
 
 SIDES: dict[str, type[GitLabSide] | type[GitHubSide]] = {"gitlab": GitLabSide, "github": GitHubSide}
+
+BOTH = ("gitlab", "github")
+LESSER = BOTH if os.environ.get("GUARD_TEST_LONG") else BOTH[:1]
+"""The forges of stories in which the two hardly differ; with GUARD_TEST_LONG all of them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.server import Fault
-from tests.service_sides import SIDES
+from tests.service_sides import BOTH, LESSER, SIDES
 from tests.service_world import ServiceWorld, policy
 
 REVIEW = """
@@ -20,12 +20,20 @@ evidence = { kind = "signoff", role = "security" }
 """
 
 
-@pytest.fixture(params=["gitlab", "github"])
+@pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    text = policy(request.param, SIDES[request.param].repository, more=REVIEW)
-    made = ServiceWorld(tmp_path, request.param, policy_text=text)
-    yield made
-    made.close()
+    yield from made(request.param, tmp_path)
+
+
+@pytest.fixture(params=LESSER)
+def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
+    yield from made(request.param, tmp_path)
+
+
+def made(forge: str, folder: Path) -> Iterator[ServiceWorld]:
+    world = ServiceWorld(folder, forge, policy_text=policy(forge, SIDES[forge].repository, more=REVIEW))
+    yield world
+    world.close()
 
 
 def proposed(world: ServiceWorld, url: str) -> tuple[str, str]:
@@ -67,24 +75,24 @@ def test_a_sign_off_counts_once_whatever_is_delivered_again(world: ServiceWorld)
         assert signed(world) == ["sam"]
 
 
-def test_who_may_not_is_told_why(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        comment = world.side.comment(proposal, "/guard signoff security.threat-model", by="ann")
-        world.settle(url)
-        assert signed(world) == []
-        assert world.side.reactions(proposal, comment) == ["thumbsdown"]
-        assert "not done, only who holds the role security can do this" in world.comment(proposal)
+def test_who_may_not_is_told_why(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, _ = proposed(one, url)
+        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="ann")
+        one.settle(url)
+        assert signed(one) == []
+        assert one.side.reactions(proposal, comment) == ["thumbsdown"]
+        assert "not done, only who holds the role security can do this" in one.comment(proposal)
 
 
-def test_a_member_who_left_the_role_signs_nothing(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        comment = world.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        leave_security(world)
-        world.settle(url)
-        assert signed(world) == []
-        assert world.side.reactions(proposal, comment) == ["thumbsdown"]
+def test_a_member_who_left_the_role_signs_nothing(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, _ = proposed(one, url)
+        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
+        leave_security(one)
+        one.settle(url)
+        assert signed(one) == []
+        assert one.side.reactions(proposal, comment) == ["thumbsdown"]
 
 
 def leave_security(world: ServiceWorld) -> None:
@@ -118,36 +126,36 @@ def test_an_edited_comment_is_not_carried_out_and_that_is_said(world: ServiceWor
         assert "it was edited" in world.comment(proposal)
 
 
-def test_what_was_done_is_not_done_again_after_an_edit(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        comment = world.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        world.settle(url)
-        world.side.edit_comment(proposal, comment, "/guard signoff security.threat-model again")
-        world.settle(url)
-        assert signed(world) == ["sam"]
-        assert "again" not in world.comment(proposal)
+def test_what_was_done_is_not_done_again_after_an_edit(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, _ = proposed(one, url)
+        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
+        one.settle(url)
+        one.side.edit_comment(proposal, comment, "/guard signoff security.threat-model again")
+        one.settle(url)
+        assert signed(one) == ["sam"]
+        assert "again" not in one.comment(proposal)
 
 
-def test_a_comment_that_a_push_overtook_says_nothing_of_the_new_head(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        world.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        world.side.push(proposal, world.commit("slipped in", {"app": "3\n"}))
-        world.settle(url)
-        assert signed(world) == []
-        assert "the head is new" in world.comment(proposal)
+def test_a_comment_that_a_push_overtook_says_nothing_of_the_new_head(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, _ = proposed(one, url)
+        one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
+        one.side.push(proposal, one.commit("slipped in", {"app": "3\n"}))
+        one.settle(url)
+        assert signed(one) == []
+        assert "the head is new" in one.comment(proposal)
 
 
-def test_quoted_text_is_not_carried_out_and_unknown_words_get_a_hint(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        quoted = world.side.comment(proposal, "> /guard recheck\n\n```\n/guard recheck\n```\n", by="sam")
-        unknown = world.side.comment(proposal, "/guard aprove", by="sam")
-        world.settle(url)
-        assert world.side.reactions(proposal, quoted) == []
-        assert world.side.reactions(proposal, unknown) == ["confused"]
-        body = world.comment(proposal)
+def test_quoted_text_is_not_carried_out_and_unknown_words_get_a_hint(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, _ = proposed(one, url)
+        quoted = one.side.comment(proposal, "> /guard recheck\n\n```\n/guard recheck\n```\n", by="sam")
+        unknown = one.side.comment(proposal, "/guard aprove", by="sam")
+        one.settle(url)
+        assert one.side.reactions(proposal, quoted) == []
+        assert one.side.reactions(proposal, unknown) == ["confused"]
+        body = one.comment(proposal)
         assert "- `/guard aprove` (sam): not understood, the commands are recheck, explain," in body
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.server import Answer, Fault
-from tests.service_sides import BRANCH, SIDES, GitHubSide, GitLabSide
+from tests.service_sides import BOTH, BRANCH, LESSER, SIDES, GitHubSide, GitLabSide
 from tests.service_world import ServiceWorld, call, policy
 
-FORGES = ["gitlab", "github"]
 LOUD = """
 [comments]
 mention = true
@@ -27,13 +26,22 @@ lasts = "1h"
 Make = Callable[..., ServiceWorld]
 
 
-@pytest.fixture(params=FORGES)
+@pytest.fixture(params=BOTH)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    yield from making(request.param, tmp_path)
+
+
+@pytest.fixture(params=LESSER)
+def make_one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    yield from making(request.param, tmp_path)
+
+
+def making(forge: str, folder: Path) -> Iterator[Make]:
     made: list[ServiceWorld] = []
 
     def world(*, more: str = "", pages: bool = False) -> ServiceWorld:
-        text = policy(request.param, SIDES[request.param].repository, more=more)
-        made.append(ServiceWorld(tmp_path, request.param, policy_text=text))
+        text = policy(forge, SIDES[forge].repository, more=more)
+        made.append(ServiceWorld(folder, forge, policy_text=text))
         if pages:
             with (made[0].home / "service.toml").open("a") as file:
                 file.write('pages = true\npublic_url = "https://guard.example.com"\n')
@@ -120,9 +128,9 @@ def test_a_draft_gets_a_preview_that_is_marked_so(make: Make) -> None:
         assert world.status(head).state == "success"
 
 
-def test_one_comment_is_edited_only_when_something_changed(make: Make) -> None:
+def test_one_comment_is_edited_only_when_something_changed(make_one: Make) -> None:
     """Twenty events, one comment, and no edit without news (the noise of many bots)."""
-    world = make()
+    world = make_one()
     with world.serving() as url:
         proposal, _ = go(world, url)
         before = world.comment(proposal)
@@ -178,8 +186,8 @@ class Room:
         self._httpd.server_close()
 
 
-def test_the_chat_is_told_once_who_has_to_act(make: Make) -> None:
-    world, room = make(), Room()
+def test_the_chat_is_told_once_who_has_to_act(make_one: Make) -> None:
+    world, room = make_one(), Room()
     world.service = replace(world.service, secrets=replace(world.service.secrets, chat=room.url))
     with world.serving() as url:
         room.status = 500
@@ -205,9 +213,9 @@ def test_the_chat_is_told_once_who_has_to_act(make: Make) -> None:
     room.close()
 
 
-def test_one_transient_error_leaves_no_permanent_red(make: Make) -> None:
+def test_one_transient_error_leaves_no_permanent_red(make_one: Make) -> None:
     """policy-bot 405 and 1298: the next try decides, without anybody doing anything."""
-    world = make()
+    world = make_one()
     with world.serving() as url:
         proposal, head = go(world, url)
         path = "approvals" if world.side.name == "gitlab" else "reviews"
@@ -263,8 +271,8 @@ def test_break_glass_takes_two_and_owes_what_it_brought(make: Make) -> None:
         assert "follow-up.open" not in world.comment(following)
 
 
-def test_break_glass_needs_a_table_in_the_policy(make: Make) -> None:
-    world = make()
+def test_break_glass_needs_a_table_in_the_policy(make_one: Make) -> None:
+    world = make_one()
     with world.serving() as url:
         head = world.commit("a fix", {"app": "2\n"})
         proposal = world.side.propose(head)
@@ -277,8 +285,8 @@ def test_break_glass_needs_a_table_in_the_policy(make: Make) -> None:
         assert list(world.service.ledger.entries("statement.break-glass")) == []
 
 
-def test_three_thousand_files_fit(make: Make) -> None:
-    world = make()
+def test_three_thousand_files_fit(make_one: Make) -> None:
+    world = make_one()
     with world.serving() as url:
         head = world.commit("many", {f"a/{number:04}/x": f"{number}\n" for number in range(3000)})
         proposal = world.side.propose(head)
