@@ -221,6 +221,7 @@ class GitLabSide:
         self.state.repo.git("update-ref", f"refs/merge-requests/{request.iid}/train", made)
         pipeline = Pipeline(self.state.id(), made, f"refs/merge-requests/{request.iid}/train", "merge_request_event",
                             self.state.now())  # fmt: skip
+        self.state.pipelines.append(pipeline)
         body = gitlab_deliveries.pipeline(self.state, pipeline, request)
         self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Pipeline Hook", body))
 

@@ -219,6 +219,19 @@ EVERY = (Wake("everything", ""),)
         pytest.param(
             {"object_kind": "pipeline", "merge_request": None}, EVERY, id="pipeline-without-a-commit"
         ),
+        pytest.param(
+            {
+                "object_kind": "pipeline",
+                "object_attributes": {"sha": "b" * 40, "ref": "refs/merge-requests/7/train"},
+                "merge_request": {"iid": 7, "target_branch": "release/x"},
+            },
+            (
+                Wake("proposal", "7"),
+                Wake("commit", "b" * 40),
+                Wake("queue", f"release/x {'b' * 40} refs/merge-requests/7/train"),
+            ),
+            id="merge-train",
+        ),
         pytest.param({"object_kind": "build"}, EVERY, id="job-without-a-commit"),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from guard.adapters.mirror import Mirror
 from guard.core.facts import Wake
 from tests.doubles.server import Answer, Fault
 from tests.service_sides import BRANCH
@@ -103,21 +106,37 @@ def test_with_a_bootstrap_policy_a_broken_one_is_an_error_all_the_same(forge: st
     world.close()
 
 
-def test_status_and_page_say_the_same_at_every_step(world: ServiceWorld) -> None:
+def test_status_and_page_say_the_same_at_every_step(world: ServiceWorld, tmp_path: Path) -> None:
     file = world.home / "service.toml"
     file.write_text(file.read_text() + 'pages = true\npublic_url = "https://guard.example"\n')
     world.service = world.open()
     with world.serving() as url:
 
-        def page() -> str:
-            return call(f"{url}/", method="GET")[2].decode()
+        def agree(head: str) -> None:
+            said = world.status(head).description.removeprefix("error: ")
+            for place in ("", f"decisions/{BRANCH}/{head}"):
+                page = html.unescape(call(f"{url}/{place}", method="GET")[2].decode())
+                assert said in page, (said, place)
 
         proposal, head = go(world, url)
-        assert "NO-GO" not in page()
+        agree(head)
         world.side.withdraw(proposal, by="sam")
         world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "NO-GO" in page()
+        agree(head)
         world.side.approve(proposal, by="sam")
         world.settle(url)
         assert world.status(head).state == "success"
+        agree(head)
+        before = world.service
+        world.service = dataclasses.replace(before, mirror=Mirror(
+            world.home / "mirror.git", str(tmp_path / "nowhere.git"), head_ref="refs/pull/{id}/head"
+        ))  # fmt: skip
+        world.wake()
+        world.work_off(patience=60)
+        assert "could not decide" in world.status(head).description
+        agree(head)
+        world.service = before
+        world.wake()
+        world.work_off(patience=60)
+        assert world.status(head).state == "success"
+        agree(head)

@@ -30,6 +30,7 @@ ID = re.compile(r"[!-~]{1,200}")
 FULL_NAME = re.compile(r"[0-9A-Za-z_.-]{1,255}(/[0-9A-Za-z_.-]{1,255}){1,20}")
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 HEADS = "refs/heads/"
+TRAIN = re.compile(r"refs/merge-requests/[0-9]{1,18}/train")
 LONGEST_REF = 4096
 MOST_REFS = 20
 _NEVER_IN_A_REF = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
@@ -215,11 +216,13 @@ def _issue(payload: Json) -> Iterable[Wake]:
 
 
 def _pipeline(payload: Json) -> Iterable[Wake]:
-    """A merge request's own pipeline runs on a commit that only GitLab makes, and names the request."""
-    wakes = (
-        *_proposal(_part(payload, "merge_request")),
-        *_commit(_part(payload, "object_attributes"), "sha"),
-    )
+    """A merge request's own pipeline runs on a commit that only GitLab makes, and names the request; a merge train's
+    commit is looked at as well (https://docs.gitlab.com/ci/pipelines/merge_trains/)."""
+    request, attributes = _part(payload, "merge_request"), _part(payload, "object_attributes")
+    wakes = [*_proposal(request), *_commit(attributes, "sha")]
+    ref, target = _text(attributes, "ref"), _text(request, "target_branch")
+    if TRAIN.fullmatch(ref) and target and not _NEVER_IN_A_REF.search(target):
+        wakes += [Wake("queue", f"{target} {one.key} {ref}") for one in wakes if one.kind == "commit"]
     return wakes or EVERYTHING
 
 

@@ -24,6 +24,7 @@ from webhook_app.decision_page import actions_of, decision_view, sections_of
 
 TAIL = 25
 """Entries of the ledger that the page shows."""
+KINDS = ("decision.recorded", "decision.undecided")
 LOOKED_AT = 1000
 """Decisions on record that are looked through."""
 HEAD = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -73,6 +74,7 @@ def decision_page(repository: str, ledger: Ledger, branch: str, head: str) -> st
     if not HEAD.fullmatch(head):
         return None
     ref, newest, found = f"refs/heads/{branch}", dict[str, str](), list[Entry]()
+    undecided = _undecided(ledger, ref, head)
     for entry in islice(ledger.entries("decision.recorded", newest_first=True), LOOKED_AT):
         document: Any = entry.body.get("decision")
         if not isinstance(document, Mapping) or document["candidate"]["ref"] != ref:
@@ -85,8 +87,19 @@ def decision_page(repository: str, ledger: Ledger, branch: str, head: str) -> st
         return None
     latest = found[0]
     view = decision_view(latest, found[1:])
+    view["undecided"] = undecided
     view["newest"] = newest.get(str(latest.body.get("proposal"))) == head
     return _templates.get_template("decision.html").render(repository=repository, d=view)
+
+
+def _undecided(ledger: Ledger, ref: str, head: str) -> str:
+    """What the status says where the last thing on record about the head is that it could not be decided, else ""."""
+    for entry in islice(ledger.entries(*KINDS, newest_first=True), LOOKED_AT):
+        document: Any = entry.body.get("decision")
+        new = document["candidate"]["new"] if isinstance(document, Mapping) else entry.body.get("new")
+        if (entry.body.get("ref"), new) == (ref, head):
+            return "" if document else str(entry.body["said"])
+    return ""
 
 
 def _nothing(repository: str) -> str:
@@ -112,7 +125,7 @@ def page(
 def _latest(ledger: Ledger) -> dict[tuple[str, str], Entry]:
     """Branch and proposal → the newest decision on record, among the latest thousand entries of that kind."""
     found: dict[tuple[str, str], Entry] = {}
-    for entry in islice(ledger.entries("decision.recorded", newest_first=True), LOOKED_AT):
+    for entry in islice(ledger.entries(*KINDS, newest_first=True), LOOKED_AT):
         if "proposal" in entry.body:
             branch = str(entry.body.get("ref")).removeprefix("refs/heads/")
             found.setdefault((branch, str(entry.body["proposal"])), entry)
@@ -130,9 +143,12 @@ def _branch(name: str, forge: Forge, latest: Mapping[tuple[str, str], Entry]) ->
 def _proposal(proposal: Proposal, entry: Entry | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": proposal.id, "title": proposal.title, "head": proposal.head, "decision": None, "draft": proposal.draft,
+        "undecided": "",
     }  # fmt: skip
     document: Any = entry.body.get("decision") if entry else None
-    if entry is None or document["candidate"]["new"] != proposal.head:
+    if entry is not None and not document and entry.body.get("new") == proposal.head:
+        return {**row, "undecided": str(entry.body["said"])}
+    if entry is None or not document or document["candidate"]["new"] != proposal.head:
         return row
     return {
         **row,

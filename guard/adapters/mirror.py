@@ -78,13 +78,15 @@ class Mirror:
         self._credentials = credentials
 
     def refresh(self, branches: Iterable[str], proposals: Iterable[Proposal] = ()) -> None:
-        """Bring these branches and proposals' heads here; a branch that the remote has not is taken away here too.
+        """Bring these branches (or refs, by their full names) and proposals' heads here; what the remote has not is
+        taken away here too.
 
         Raises GitError: `mirror.unreachable`, or `mirror.head-missing` where a proposal's head is not to be had,
         as for a moment during a forced push.
         """
         heads = tuple(proposals)
-        wanted = {f"refs/heads/{name}": f"refs/heads/{name}" for name in branches}
+        full = [name if name.startswith("refs/") else f"refs/heads/{name}" for name in branches]
+        wanted = {name: name for name in full}
         wanted |= {
             self._head_ref.format(id=one.id): f"refs/guard/proposals/{one.id}"
             for one in heads

@@ -15,6 +15,9 @@ from guard.render.decision_json import decision_document
 from guard.render.since import since_last
 from guard.render.status import decision_status
 
+UNDECIDED = "decision.undecided"
+"""The kind of the ledger's entries that say that something could not be decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -32,15 +35,39 @@ def record(proposal: Proposal, decision: Decision, office: Office, *, beside: Ma
     ledger's own last one is found by going on from there.
     """
     document, before = decision_document(decision), _told(proposal, office)
-    count, latest = before.count, _entry(proposal, before.count, office)
-    while (following := _entry(proposal, count + 1, office)) is not None:
-        count, latest = count + 1, following
+    count, latest = _last(proposal, before.count, office)
     if latest is None or _substance(_body(latest)) != _substance(document):
         told = {**beside, "since": list(since_last(_body(latest) if latest else {}, document))}
         count, latest = count + 1, _append(proposal, count + 1, decision, document, told, office)
     office.memory.remember(replace(before, head=proposal.head, count=count))
     earlier = _entry(proposal, count - 1, office)
     return Recorded(str(latest.body["digest"]), _body(earlier) if earlier else {})
+
+
+def record_undecided(proposal: Proposal, why: str, office: Office, *, said: str) -> None:
+    """Put on record that it could not be decided, and what the status `said` of it, unless that is the last thing on
+    record. It is numbered with the decisions, so that the next one is on record again, whatever it says."""
+    before = _told(proposal, office)
+    count, latest = _last(proposal, before.count, office)
+    body = {
+        "proposal": proposal.id,
+        "ref": f"refs/heads/{proposal.target}",
+        "new": proposal.head,
+        "why": why,
+        "said": said,
+    }
+    if latest is None or latest.kind != UNDECIDED or dict(latest.body) != body:
+        count += 1
+        office.ledger.append(UNDECIDED, body, at=office.clock.now(), once=_once(proposal, count))
+    office.memory.remember(replace(before, head=proposal.head, count=count))
+
+
+def _last(proposal: Proposal, count: int, office: Office) -> tuple[int, Entry | None]:
+    """The newest entry on record about the proposal, and its number; `count` is the number that is remembered."""
+    latest = _entry(proposal, count, office)
+    while (following := _entry(proposal, count + 1, office)) is not None:
+        count, latest = count + 1, following
+    return count, latest
 
 
 def record_queued(decision: Decision, office: Office) -> None:
@@ -52,7 +79,8 @@ def record_queued(decision: Decision, office: Office) -> None:
         "allowed": decision.allowed, "decision": document, "said": decision_status(decision).description,
     }  # fmt: skip
     once = f"decision:{candidate.branch}:queue:{candidate.new}:{_substance(document)}"
-    office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once)
+    if office.ledger.find(once) is None:
+        office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once)
 
 
 def head_is_known(proposal: Proposal, office: Office) -> bool:

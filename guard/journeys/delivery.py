@@ -115,6 +115,12 @@ def _queued(branch: str, proposals: Sequence[Proposal], key: str) -> tuple[Matte
     return (Matter(branch, Commit(head), tuple(one for one in proposals if one.head == head), queue=ref),)
 
 
+def _is_queued(matter: Matter, office: Office) -> bool:
+    """Whether the queue still has the commit; else nobody waits for a word about it."""
+    ref = matter.queue if matter.queue.startswith("refs/") else f"refs/heads/{matter.queue}"
+    return office.sources.git.resolve(ref) == matter.head
+
+
 def _concerns(wake: Wake, proposal: Proposal) -> bool:
     named = {"proposal": proposal.id, "commit": proposal.head}.get(wake.kind)
     return named is None or named == wake.key
@@ -133,6 +139,8 @@ def _handle(matter: Matter, office: Office, *, last: bool) -> None:
     comments: dict[str, Sequence[Comment]] = {}
     try:
         _refresh(matter, office)
+        if matter.queue and not _is_queued(matter, office):
+            return
         trouble = _attempt(partial(_obey, matter, office, comments, last=last))
         judged = judge(office.repository, matter.branch, matter.head, office.sources)
     except GuardError as error:

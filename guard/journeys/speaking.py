@@ -13,7 +13,7 @@ from guard.core.unblock import unblock_plan
 from guard.journeys.beside import beside
 from guard.journeys.changes import read_changes
 from guard.journeys.commands import answers
-from guard.journeys.decisions import Recorded, record, record_queued
+from guard.journeys.decisions import Recorded, record, record_queued, record_undecided
 from guard.journeys.judging import Judged
 from guard.journeys.office import Matter, Office
 from guard.journeys.publish import post_status, protection_warnings, put_comment
@@ -144,6 +144,9 @@ def say_undecided(matter: Matter, why: str, fix: str, office: Office) -> None:
     if office.voice is None:
         return
     office.check()
-    say(matter, undecided_status(matter.branch, why, url=office.page(matter.branch, matter.head)), office)
+    status = undecided_status(matter.branch, why, url=office.page(matter.branch, matter.head))
+    for proposal in matter.proposals:
+        record_undecided(proposal, why, office, said=status.description)
+    say(matter, status, office)
     for proposal in matter.proposals:
         put_comment(office.voice, proposal, undecided_comment((matter.branch, matter.head), why, fix))

@@ -181,7 +181,9 @@ def issue(state: State, one: Issue, action: str, *, by: User, before: list[str] 
 
 
 def pipeline(state: State, one: Pipeline, request: MergeRequest | None = None) -> Json:
-    about = {"id": request.id, "iid": request.iid} if request else None
+    about = (
+        {"id": request.id, "iid": request.iid, "target_branch": request.target_branch} if request else None
+    )
     return {
         "object_kind": "pipeline",
         "object_attributes": {
