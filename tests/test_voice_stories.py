@@ -356,7 +356,7 @@ evidence = { kind = "document", path = "doc/Pen_Test_Scope.md" }
 
 
 def test_a_waiver_is_asked_for_and_agreed_to_in_comments(make: Make) -> None:
-    world = make(more=WAIVABLE)
+    world = make(more=WAIVABLE, pages=True)
     with world.serving() as url:
         head = world.commit("a fix", {"app": "2\n"})
         proposal = world.side.propose(head)
@@ -383,6 +383,8 @@ def test_a_waiver_is_asked_for_and_agreed_to_in_comments(make: Make) -> None:
         assert world.status(head).state == "success"
         assert world.status(head).description.startswith("GO (1 waiver)")
         assert "agreed to" in world.comment(proposal)
+        html = call(f"{url}/decisions/{BRANCH}/{head}", method="GET")[2].decode()
+        assert "agreed by ann and sam" in html
         world.side.comment(proposal, "/guard waive security.pen-test until 2020-01-01 because x", by="dev")
         world.settle(url)
         assert "it would have ended already" in world.comment(proposal)

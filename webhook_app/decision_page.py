@@ -32,6 +32,10 @@ def decision_view(entry: Entry, earlier: Sequence[Entry]) -> dict[str, Any]:
         "groups": _groups(document),
         "since": list(beside.get("since", ())),
         "sections": sections_of(document),
+        "waivers": [
+            {**one, "good": one["state"] != "refused", "until": _time(one["expires_at"])}
+            for one in document.get("waivers", ())
+        ],
         "changes": beside.get("changes"),
         "lineage": [{**row, "good": Outcome(row["outcome"]).allows} for row in beside.get("lineage", ())],
         "digest": str(entry.body.get("digest")),
