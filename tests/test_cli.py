@@ -173,3 +173,35 @@ def test_completion_offers_the_commands(tmp_path: Path) -> None:
 def test_colours_only_where_wanted(guarded: Repo) -> None:
     done = guard("check", "--target", BRANCH, cwd=guarded.path, NO_COLOR="1")
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_readiness_is_check_by_another_name(guarded: Repo) -> None:
+    asked = ["--target", BRANCH, "--format", "json"]
+    one, other = (guard(name, *asked, cwd=guarded.path) for name in ("check", "readiness"))
+    assert one.returncode == other.returncode
+    board, same = (json.loads(done.stdout) for done in (one, other))
+    for document in (board, same):
+        document.pop("decided_at")
+    assert board == same
+
+
+@pytest.mark.parametrize(
+    ("moment", "says"),
+    [
+        pytest.param("2001-01-01", "is past", id="past"),
+        pytest.param("tomorrow", "is no date", id="no-date"),
+        pytest.param("9999-12-31T23:59:59-23:00", "is no date", id="beyond-all-dates"),
+    ],
+)
+def test_only_a_moment_to_come_can_be_asked_about(guarded: Repo, moment: str, says: str) -> None:
+    done = guard("readiness", "--target", BRANCH, "--at", moment, cwd=guarded.path)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert says in done.stderr
+
+
+def test_a_later_moment_is_the_decisions_moment(guarded: Repo) -> None:
+    asked = ["readiness", "--target", BRANCH, "--at", "9000-12-24"]
+    done = guard(*asked, "--format", "json", cwd=guarded.path)
+    assert json.loads(done.stdout)["decided_at"].startswith("9000-12-24T00:00:00")
+    assert "as of 9000-12-24 00:00 UTC" in guard(*asked, cwd=guarded.path).stdout
+    assert guard(*asked, "--format", "junit", cwd=guarded.path).stdout.startswith("<?xml ")

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,8 +65,24 @@ def judging(function: F) -> F:
     return function
 
 
+def deciding(function: F) -> F:
+    """The options of the commands that decide: those that judge, more forms, and a later moment."""
+    forms = click.Choice(["text", "json", "markdown", "junit"])
+    later = click.option(
+        "--at",
+        metavar="DATE",
+        help="Will it still be so then? What is so now, at a later day or moment (UTC).",
+    )
+    function = later(
+        click.option("--format", "form", type=forms, default="text", show_default=True)(function)
+    )
+    for option in reversed(_OPTIONS[:-1]):
+        function = option(function)
+    return function
+
+
 @click.command()
-@judging
+@deciding
 @click.option(
     "--only",
     metavar="RULE[,RULE…]",
@@ -88,10 +105,19 @@ def check(only: str, **options: Any) -> int:
 
 
 @click.command()
-@judging
+@deciding
 def readiness(**options: Any) -> int:
-    """Show only the five groups of readiness gates: the same as `guard check --only readiness`."""
-    return _answer(("readiness",), **options)
+    """Show the Go/No-Go board: another name for `guard check` without --only, the same question and answer.
+
+    For the gates alone, which is no decision: guard check --only readiness.
+
+    \b
+    guard readiness --target release/platform-control --head master
+    guard readiness --target release/platform-control --at 2026-12-24
+
+    Exit status: 0 GO, 1 NO-GO, 2 could not decide.
+    """
+    return _answer((), **options)
 
 
 def _parse_only(text: str) -> tuple[str, ...]:
@@ -104,12 +130,30 @@ def _parse_only(text: str) -> tuple[str, ...]:
     return asked
 
 
-def _answer(only: tuple[str, ...], *, form: str, **options: Any) -> int:
+def _answer(only: tuple[str, ...], *, form: str, at: str | None, **options: Any) -> int:
     from guard.journeys.gather import gather_and_decide
 
-    decision = gather_and_decide(*what_is_asked(only, **options))
+    moment = _moment(at) if at else None
+    decision = gather_and_decide(*what_is_asked(only, **options), at=moment)
+    if moment and form == "text":
+        click.echo(f"as of {moment:%Y-%m-%d %H:%M} UTC, if nothing but time passes:")
     click.echo(rendered(decision, form), nl=False)
     return decision.exit_status
+
+
+def _moment(text: str) -> datetime:
+    """The moment that --at means; a day is its start in UTC. Raises UsageError for one that is past."""
+    from guard import wiring
+
+    fix = "name a day or moment to come, such as 2026-12-24 or 2026-12-24T09:00:00Z"
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"--at: {text[:60]!r} is no date", fix=fix) from None
+    if moment < wiring.system_clock().now():
+        raise UsageError(f"--at: {moment:%Y-%m-%d %H:%M} UTC is past", fix=fix)
+    return moment
 
 
 def what_is_asked(
@@ -157,6 +201,10 @@ def rendered(decision: Decision, form: str) -> str:
         from guard.render.markdown import render_markdown
 
         return render_markdown(decision)
+    if form == "junit":
+        from guard.render.junit import render_junit
+
+        return render_junit(decision)
     from guard.render.terminal import render_text
 
     return render_text(decision, colour=use_colour())

@@ -56,8 +56,8 @@ def request(
 ) -> None:
     """Ask that one finding of GATE (or of `incidents`) be let pass.
 
-    FINDING is its id, such as sarif.result:0123456789abcdef, as `guard explain GATE` and the JSON of a decision show
-    it. Other people have to approve the request; whoever asks cannot.
+    FINDING is its id, such as sarif.result:0123456789abcdef, as the JSON of a decision shows it (guard readiness
+    --format json). Other people have to approve the request; whoever asks cannot.
 
     \b
     guard waive request security.pen-test document.absent:0123456789abcdef --for 14d --reason "Booked for week 22"

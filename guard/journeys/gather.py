@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from guard.core.decide import Question, branch_policy, decide, required_rules
 from guard.core.errors import GuardError, PolicyError, UsageError
@@ -117,10 +118,12 @@ class Gathered:
     facts: Facts
 
 
-def gather_and_decide(asked: Range, sources: Sources) -> Decision:
-    """Gather what the rules need, and judge it. Raises as `gather` does."""
+def gather_and_decide(asked: Range, sources: Sources, *, at: datetime | None = None) -> Decision:
+    """Gather what the rules need, and judge it, as of now or of a later moment `at`: what is so now is taken to be
+    so then, and only time has passed. Raises as `gather` does."""
     gathered = gather(asked, sources)
-    return decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now())
+    now = sources.clock.now()
+    return decide(gathered.question, gathered.policy, gathered.facts, now=max(at, now) if at else now)
 
 
 def gather(asked: Range, sources: Sources) -> Gathered:
