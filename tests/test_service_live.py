@@ -12,13 +12,20 @@ import pytest
 from guard.adapters.mirror import Mirror
 from guard.core.facts import Wake
 from tests.doubles.server import Answer, Fault
-from tests.service_sides import BRANCH
+from tests.service_sides import BOTH, BRANCH, LESSER
 from tests.service_world import ServiceWorld, call, policy
 from tests.test_service_people import go, said
 
 
-@pytest.fixture(params=["gitlab", "github"])
+@pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
+    made = ServiceWorld(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=LESSER)
+def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
     made = ServiceWorld(tmp_path, request.param)
     yield made
     made.close()
@@ -54,42 +61,42 @@ def test_closed_retargeted_reopened_and_renamed(world: ServiceWorld) -> None:
         assert len(world.side.comments(proposal)) == 1
 
 
-def test_an_incident_stops_it_and_the_target_moving_is_looked_at(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        world.side.incident(open=True)
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "Down" in said(world, proposal)
-        world.side.incident(open=False)
-        world.settle(url)
-        assert world.status(head).state == "success"
-        world.work.git("switch", "-q", "-c", "target", world.first)
-        moved = world.work.commit("the target moves", {"elsewhere": "1\n"})
-        world.work.git("push", "-q", str(world.bare.path), f"{moved}:refs/heads/{BRANCH}")
-        world.service.inbox.wake([Wake("branch", BRANCH)], now=world.service.clock.now())
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "candidate.not-descendant" in said(world, proposal)
+def test_an_incident_stops_it_and_the_target_moving_is_looked_at(one: ServiceWorld) -> None:
+    with one.serving() as url:
+        proposal, head = go(one, url)
+        one.side.incident(open=True)
+        one.settle(url)
+        assert one.status(head).state == "failure"
+        assert "Down" in said(one, proposal)
+        one.side.incident(open=False)
+        one.settle(url)
+        assert one.status(head).state == "success"
+        one.work.git("switch", "-q", "-c", "target", one.first)
+        moved = one.work.commit("the target moves", {"elsewhere": "1\n"})
+        one.work.git("push", "-q", str(one.bare.path), f"{moved}:refs/heads/{BRANCH}")
+        one.service.inbox.wake([Wake("branch", BRANCH)], now=one.service.clock.now())
+        one.settle(url)
+        assert one.status(head).state == "failure"
+        assert "candidate.not-descendant" in said(one, proposal)
 
 
-def test_a_failure_of_the_forge_is_no_lasting_red(world: ServiceWorld) -> None:
+def test_a_failure_of_the_forge_is_no_lasting_red(one: ServiceWorld) -> None:
     """It is said while it lasts, tried again by itself, and taken back without anybody doing anything."""
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        world.side.server().fail(Fault("status", path="/comments", answer=Answer(502, b"")))
-        world.side.server().fail(Fault("status", path="approv", answer=Answer(502, b"")))
-        world.side.server().fail(Fault("status", path="/reviews", answer=Answer(502, b"")))
-        world.wake()
-        assert world.step()
-        assert world.status(head).state != "success", "a GO does not stand while it is not known"
-        world.side.server().recover()
-        world.work_off()
-        assert world.status(head).state == "success"
-        assert "**GO**" in world.comment(proposal)
+    with one.serving() as url:
+        proposal, head = go(one, url)
+        one.side.server().fail(Fault("status", path="/comments", answer=Answer(502, b"")))
+        one.side.server().fail(Fault("status", path="approv", answer=Answer(502, b"")))
+        one.side.server().fail(Fault("status", path="/reviews", answer=Answer(502, b"")))
+        one.wake()
+        assert one.step()
+        assert one.status(head).state != "success", "a GO does not stand while it is not known"
+        one.side.server().recover()
+        one.work_off()
+        assert one.status(head).state == "success"
+        assert "**GO**" in one.comment(proposal)
 
 
-@pytest.mark.parametrize("forge", ["gitlab", "github"])
+@pytest.mark.parametrize("forge", LESSER)
 def test_with_a_bootstrap_policy_a_broken_one_is_an_error_all_the_same(forge: str, tmp_path: Path) -> None:
     """The operator's policy would be satisfied; it is for mending the branch's own, and says nothing on the forge."""
     good = policy(forge, "gpuaas/platform", branch='require = ["lineage"]')
@@ -106,37 +113,37 @@ def test_with_a_bootstrap_policy_a_broken_one_is_an_error_all_the_same(forge: st
     world.close()
 
 
-def test_status_and_page_say_the_same_at_every_step(world: ServiceWorld, tmp_path: Path) -> None:
-    file = world.home / "service.toml"
+def test_status_and_page_say_the_same_at_every_step(one: ServiceWorld, tmp_path: Path) -> None:
+    file = one.home / "service.toml"
     file.write_text(file.read_text() + 'pages = true\npublic_url = "https://guard.example"\n')
-    world.service = world.open()
-    with world.serving() as url:
+    one.service = one.open()
+    with one.serving() as url:
 
         def agree(head: str) -> None:
-            said = world.status(head).description.removeprefix("error: ")
+            said = one.status(head).description.removeprefix("error: ")
             for place in ("", f"decisions/{BRANCH}/{head}"):
                 page = html.unescape(call(f"{url}/{place}", method="GET")[2].decode())
                 assert said in page, (said, place)
 
-        proposal, head = go(world, url)
+        proposal, head = go(one, url)
         agree(head)
-        world.side.withdraw(proposal, by="sam")
-        world.settle(url)
+        one.side.withdraw(proposal, by="sam")
+        one.settle(url)
         agree(head)
-        world.side.approve(proposal, by="sam")
-        world.settle(url)
-        assert world.status(head).state == "success"
+        one.side.approve(proposal, by="sam")
+        one.settle(url)
+        assert one.status(head).state == "success"
         agree(head)
-        before = world.service
-        world.service = dataclasses.replace(before, mirror=Mirror(
-            world.home / "mirror.git", str(tmp_path / "nowhere.git"), head_ref="refs/pull/{id}/head"
+        before = one.service
+        one.service = dataclasses.replace(before, mirror=Mirror(
+            one.home / "mirror.git", str(tmp_path / "nowhere.git"), head_ref="refs/pull/{id}/head"
         ))  # fmt: skip
-        world.wake()
-        world.work_off(patience=60)
-        assert "could not decide" in world.status(head).description
+        one.wake()
+        one.work_off(patience=60)
+        assert "could not decide" in one.status(head).description
         agree(head)
-        world.service = before
-        world.wake()
-        world.work_off(patience=60)
-        assert world.status(head).state == "success"
+        one.service = before
+        one.wake()
+        one.work_off(patience=60)
+        assert one.status(head).state == "success"
         agree(head)

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.service_sides import BRANCH
+from tests.service_sides import BOTH, BRANCH, LESSER
 from tests.service_world import ServiceWorld, policy
 
-FORGES = ("gitlab", "github")
 
-
-@pytest.fixture(params=FORGES)
+@pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
     made = ServiceWorld(tmp_path, request.param)
     yield made
@@ -107,7 +105,7 @@ def test_an_approval_before_the_last_push_is_stale_and_named(world: ServiceWorld
         assert "approvals." not in said(world, proposal)
 
 
-@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("forge", LESSER)
 @pytest.mark.parametrize("keep", ["", 'keep = ["re-pick", "target-merge"]'], ids=["stale", "kept"])
 def test_approvals_across_a_rebase_as_the_policy_says(forge: str, keep: str, tmp_path: Path) -> None:
     """Not lost where nothing that was approved changed and the policy keeps them; never kept for anything else."""
@@ -134,7 +132,7 @@ def test_approvals_across_a_rebase_as_the_policy_says(forge: str, keep: str, tmp
     world.close()
 
 
-@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("forge", LESSER)
 def test_what_the_guard_rests_on_needs_both_owners_whatever_the_policy_says(
     forge: str, tmp_path: Path
 ) -> None:
