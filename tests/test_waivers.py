@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guard.adapters.evidence.debts import read_debts
 from guard.core.allowed_signers import parse_allowed_signers
@@ -438,3 +440,50 @@ def test_a_broken_ledger_is_unknown(tmp_path: Any) -> None:
     world = LocalWorld(tmp_path)
     world.broken = True
     assert isinstance(world.forge.waivers(TARGET), Unknown)
+
+
+WAIVERS = st.builds(
+    lambda finding, gate, by, asker, ends, commit, number: waiver(
+        finding,
+        gate=gate,
+        by=by,
+        requester=asker,
+        expires_at=NOW + ends * DAY,
+        commit=commit,
+        id=f"sha256:{number}",
+    ),
+    st.sampled_from([PROBLEM, OTHER]),
+    st.sampled_from(["security.scan", "security.must"]),
+    st.lists(st.sampled_from([ANN, BOB, CID, DAN]), max_size=3, unique=True),
+    st.sampled_from([ANN, CID]),
+    st.integers(-2, 40),
+    st.sampled_from([NEW, OLD, None]),
+    st.integers(0, 9),
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(WAIVERS, min_size=1, max_size=5), st.data())
+def test_less_of_waivers_and_more_time_never_make_a_go(waivers: list[Waiver], data: st.DataObject) -> None:
+    """A waiver gone, a yes taken back, or days passed: what was NO-GO stays so. Nor does their order matter."""
+    problems = data.draw(st.sampled_from([(PROBLEM,), (PROBLEM, OTHER), ()]))
+    table: dict[str, Any] = {
+        "mandatory": data.draw(st.sampled_from([[], ["security.*"]])),
+        "any_commit": True,
+    }
+    before = decided(*waivers, problems=problems, **table)
+    shuffled = data.draw(st.permutations(waivers))
+    assert decided(*shuffled, problems=problems, **table).verdicts == before.verdicts
+    gone = data.draw(st.integers(0, len(waivers) - 1))
+    fewer = [one for at, one in enumerate(waivers) if at != gone]
+    weaker = [
+        replace(one, consents=one.consents[1:]) if at == gone else one for at, one in enumerate(waivers)
+    ]
+    later = NOW + data.draw(st.integers(0, 50)) * DAY
+    for worse in (
+        decided(*fewer, problems=problems, **table),
+        decided(*weaker, problems=problems, **table),
+        decided(*waivers, problems=problems, now=later, **table),
+        decided(problems=problems, asked=Unknown("the ledger is locked"), **table),
+    ):
+        assert before.clear or not worse.clear
