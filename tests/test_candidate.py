@@ -23,13 +23,18 @@ ONE = (proposal(),)
 
 
 def facts(
-    proposals: Sequence[Proposal] | Unknown = ONE, *, descends: bool | Unknown = True
+    proposals: Sequence[Proposal] | Unknown = ONE,
+    *,
+    descends: bool | Unknown = True,
+    harm: str | Unknown = "",
 ) -> CandidateFacts:
     asked: Fact[tuple[Proposal, ...]] = (
         proposals if isinstance(proposals, Unknown) else Known(tuple(proposals), "test", NOW)
     )
     return CandidateFacts(
-        descends=descends if isinstance(descends, Unknown) else Known(descends, "git", NOW), proposals=asked
+        descends=descends if isinstance(descends, Unknown) else Known(descends, "git", NOW),
+        proposals=asked,
+        policy_harm=harm if isinstance(harm, Unknown) else Known(harm, "git", NOW),
     )
 
 
@@ -71,6 +76,15 @@ def facts(
         ),
         pytest.param(
             facts(Unknown("HTTP 502")), Outcome.ERROR, ["candidate.proposals-unknown"], id="proposals-unread"
+        ),
+        pytest.param(
+            facts(harm="new removes guard.toml"), Outcome.FAIL, ["candidate.policy-lost"], id="policy-lost"
+        ),
+        pytest.param(
+            facts(harm=Unknown("no such object")),
+            Outcome.ERROR,
+            ["candidate.policy-unknown"],
+            id="policy-unread",
         ),
         pytest.param(
             facts([], descends=False),

@@ -142,6 +142,28 @@ def test_a_proposal_cannot_bring_its_own_policy(guarded: Repo) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        pytest.param(None, "removes guard.toml", id="removed"),
+        pytest.param("version = 1\nmode = 'x'\n", "cannot be used", id="broken"),
+        pytest.param("", "does not name release/platform-control any more", id="another-branch"),
+        pytest.param("# said better\n", "", id="harmless"),
+    ],
+)
+def test_a_proposal_cannot_take_the_branchs_policy_away(guarded: Repo, rest: str | None, says: str) -> None:
+    file = guarded.path / "guard.toml"
+    text = file.read_text(encoding="utf-8")
+    file.unlink()
+    changed = {None: None, "": text.replace(BRANCH, "release/other"), "# said better\n": f"{text}{rest}"}
+    content = changed.get(rest, rest)
+    head = guarded.commit("Change the policy", {"guard.toml": content} if content else {})
+    done = guard("check", "--target", BRANCH, "--head", head, "--format", "json", cwd=guarded.path)
+    verdicts = {one["id"]: one["findings"] for one in json.loads(done.stdout)["verdicts"]}
+    told = [one["message"] for one in verdicts["candidate"] if one["code"] == "candidate.policy-lost"]
+    assert ([says in one for one in told], done.returncode) == ([True] if says else [], 1)
+
+
 def test_an_answer_that_cannot_be_written_is_no_answer(guarded: Repo) -> None:
     command = [sys.executable, "-m", "guard.cli.main", "lineage", "--target", BRANCH, "--head", "master"]
     with Path("/dev/full").open("w") as full:

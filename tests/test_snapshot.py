@@ -70,7 +70,7 @@ def _facts() -> Facts:
         Observation("fine", (Finding("x.y", "caf\udcc3", outcome=Outcome.STALE),), NEW, NOW), "sast", NOW
     )
     return Facts(
-        candidate=CandidateFacts(Known(True, "git", NOW), Known((), "git", NOW)),
+        candidate=CandidateFacts(Known(True, "git", NOW), Known((), "git", NOW), Known("", "git", NOW)),
         lineage=Unknown("not asked"),
         approvals=Unknown("HTTP 502", "try again", ("operator",)),
         incidents=Known((Incident("INC-1", "SEV-1", "Down"),), "ledger", NOW),

@@ -126,7 +126,7 @@ def decided(
     members = {"platform": people(ANN, DAN), "security": people(BOB, DAN)}
     no_author: dict[str, frozenset[str]] = {kind: frozenset({"x"}) for kind in policy().approvals.not_by}
     facts = Facts(
-        candidate=CandidateFacts(Known(True, "git", NOW), Known((), "test", NOW)),
+        candidate=CandidateFacts(Known(True, "git", NOW), Known((), "test", NOW), Known("", "git", NOW)),
         lineage=Unknown("not asked"),
         approvals=Known(ApprovalFacts((Approval(ANN, NEW, NOW),), no_author), "test", NOW),
         incidents=open_now,

@@ -245,6 +245,8 @@ class CandidateFacts:
 
     descends: Fact[bool]
     proposals: Fact[tuple[Proposal, ...]]
+    policy_harm: Fact[str]
+    """What the move would break about the branch's policy, as half a sentence; "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

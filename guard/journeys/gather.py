@@ -267,7 +267,11 @@ def _facts(
     members = _members(usable, sources) if usable and (people or "incidents" in asked) else {}
     lineage = _lineage(question, table, sources, details=details) if "lineage" in asked else NOT_ASKED
     return Facts(
-        candidate=CandidateFacts(descends=_descends(question.candidate, sources), proposals=proposals),
+        candidate=CandidateFacts(
+            descends=_descends(question.candidate, sources),
+            proposals=proposals,
+            policy_harm=_policy_harm(question.candidate, sources),
+        ),
         lineage=lineage,
         approvals=_approvals(question.candidate, proposals, lineage, usable, sources)
         if people
@@ -314,6 +318,29 @@ def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
     return Known(value, "git", sources.clock.now())
+
+
+def _policy_harm(candidate: Candidate, sources: Sources) -> Fact[str]:
+    """What the move would break about the policy that stands on the branch; a file it leaves alone is not judged."""
+    try:
+        before, after = (sources.git.read(commit, POLICY_PATH) for commit in (candidate.old, candidate.new))
+        harm = "" if before == after else _harm(after, candidate)
+    except GuardError as error:
+        return Unknown(error.message, fix=error.fix)
+    return Known(harm, "git", sources.clock.now())
+
+
+def _harm(text: bytes | None, candidate: Candidate) -> str:
+    new = candidate.new[:10]
+    if text is None:
+        return f"{new} removes {POLICY_PATH}"
+    try:
+        policy = parse_policy(text, where=f"{POLICY_PATH} at {new}").policy
+    except PolicyError as error:
+        return f"{POLICY_PATH} at {new} cannot be used: {error.brief}"
+    if candidate.branch in policy.branches:
+        return ""
+    return f"{POLICY_PATH} at {new} does not name {candidate.branch} any more"
 
 
 def _lineage(

@@ -25,7 +25,11 @@ def judge_candidate(candidate: Candidate, facts: CandidateFacts, *, forks: bool 
             who=("release-owner",),
         )
         return blocked(ID, TITLE, nothing)
-    findings = (*_descent(candidate, facts.descends), *_proposal(candidate, facts.proposals, forks=forks))
+    findings = (
+        *_descent(candidate, facts.descends),
+        *_proposal(candidate, facts.proposals, forks=forks),
+        *_policy(facts.policy_harm),
+    )
     if findings:
         return blocked(ID, TITLE, *findings)
     return Verdict(ID, TITLE, Outcome.PASS, summary=_summary(candidate, facts))
@@ -74,6 +78,22 @@ def _proposal(
             )
         )
     return tuple(findings)
+
+
+def _policy(harm: Fact[str]) -> tuple[Finding, ...]:
+    """A branch whose policy is gone or invalid answers every later question with NO-GO: said before, not after."""
+    if isinstance(harm, Unknown):
+        return undecided(ID, TITLE, harm, code="candidate.policy-unknown").findings
+    if not harm.value:
+        return ()
+    finding = Finding(
+        "candidate.policy-lost",
+        f"{harm.value}: after the move nothing could be promoted any more",
+        fix="put a valid guard.toml back into the proposal (guard policy check says what is wrong with one);"
+        " to stop guarding a branch, the operator removes the server's hooks",
+        who=("author", "release-owner"),
+    )
+    return (finding,)
 
 
 def _of_candidate(candidate: Candidate, proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
