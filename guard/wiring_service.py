@@ -140,6 +140,13 @@ class Service:
             return None
         return lambda names, inherited: kept.read(forge, names, inherited=inherited)
 
+    def public_keys(self) -> bytes:
+        """The JWK Set of the keys that the guard signs with. Raises SettingsError where there is none yet."""
+        from guard.adapters.keys import read_jwks
+
+        read_jwks(self.home.jwks)
+        return self.home.jwks.read_bytes()
+
     def send_checkpoints(self) -> tuple[Sent, ...]:
         """Leave checkpoints of the ledger where the settings say. Raises SettingsError, LedgerError."""
         speaking = FORGES[self.settings.forge](self)

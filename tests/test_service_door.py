@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from guard.adapters.keys import create_signing_key
 from guard.core.claims import ApprovalGiven, EvidenceSubmitted, SignedOff
 from guard.core.errors import GuardError, Refused, SettingsError
 from guard.core.model import Commit
@@ -155,6 +156,19 @@ def test_health(world: ServiceWorld) -> None:
         assert call(f"{url}/healthz", method="GET")[0] == 200
         status, _, answer = call(f"{url}/readyz", method="GET")
         assert (status, answer) == (503, b"not ready: ledger.not-a-database\n")
+
+
+def test_the_public_keys_are_published_and_the_private_ones_are_not(gitlab: ServiceWorld) -> None:
+    home = gitlab.home
+    with gitlab.serving() as url:
+        assert call(f"{url}/.well-known/jwks.json", method="GET")[0] == 503, "there are no keys yet"
+        old = create_signing_key(home / "keys", home / "jwks.json")
+        new = create_signing_key(home / "keys", home / "jwks.json")
+        status, headers, body = call(f"{url}/.well-known/jwks.json", method="GET")
+    assert (status, headers["content-type"]) == (200, "application/jwk-set+json")
+    listed = json.loads(body)["keys"]
+    assert [key["kid"] for key in listed] == [new.kid, old.kid]
+    assert not any("d" in key for key in listed)
 
 
 def test_pages_are_not_shown_unless_asked_for(world: ServiceWorld) -> None:

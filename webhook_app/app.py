@@ -105,6 +105,13 @@ def _statements(app: FastAPI, service: Service) -> None:
 
 
 def _permits(app: FastAPI, service: Service) -> None:
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        """The public keys that permits, checkpoints and decision records are signed with (RFC 7517, RFC 8615)."""
+        keys = service.public_keys()
+        headers = {"Cache-Control": "public, max-age=60"}
+        return Response(keys, media_type="application/jwk-set+json", headers=headers)
+
     @app.post("/api/v1/permits/verify")
     async def verify(request: Request) -> Response:
         body = await read_body(request, permits.MAX_BODY)
