@@ -14,6 +14,7 @@ from guard.core.errors import SettingsError
 from guard.core.facts import Proposal, Wake
 from guard.core.model import Commit
 from guard.core.statements import StatementError, parse_statement
+from guard.journeys.decisions import Due, changes_due
 from guard.journeys.delivery import Office
 from guard.journeys.gather import MembersReader, Sources
 from guard.ports import Chat, Clock, Forge, Ledger, Voice
@@ -206,6 +207,10 @@ class Service:
         posted.keep()
         self.inbox.wake([Wake("everything", "")], now=self.clock.now())
         return posted.name
+
+    def changes_due(self) -> tuple[Due, ...]:
+        """The proposals whose decision time alone has changed by now. Raises LedgerError."""
+        return changes_due(self.branches, self.memory, self.ledger, now=self.clock.now())
 
     def fingerprint(self) -> str:
         """Changes when anything that a local forge's decisions rest on has changed."""

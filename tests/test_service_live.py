@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ import pytest
 from guard.adapters.mirror import Mirror
 from guard.core.facts import Wake
 from tests.doubles.server import Answer, Fault
-from tests.service_sides import BOTH, BRANCH, LESSER
+from tests.service_sides import BOTH, BRANCH, LESSER, SIDES
 from tests.service_world import ServiceWorld, call, policy
 from tests.test_service_people import go, said
+from webhook_app.worker import Sweeper
 
 
 @pytest.fixture(params=BOTH)
@@ -147,3 +150,40 @@ def test_status_and_page_say_the_same_at_every_step(one: ServiceWorld, tmp_path:
         one.work_off(patience=60)
         assert one.status(head).state == "success"
         agree(head)
+
+
+class Hands:
+    """A clock that the test can put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def test_evidence_that_ends_takes_the_go_away_by_itself(tmp_path: Path) -> None:
+    """No event and no sweep: the decision on record says when time alone changes it."""
+    repository = SIDES["gitlab"].repository
+    text = policy("gitlab", repository).replace('max_age = "7d"', 'max_age = "30m"')
+    world = ServiceWorld(tmp_path, "gitlab", policy_text=text)
+    clock = Hands()
+    world.service = dataclasses.replace(world.service, clock=clock)
+    sweeper = Sweeper(world.service, stop=threading.Event())
+    try:
+        with world.serving() as url:
+            proposal, head = go(world, url)
+            sweeper.step()
+            world.work_off()
+            sweeper.step()
+            assert world.service.inbox.waiting() == 0, "nothing is due yet"
+            clock.ahead = timedelta(minutes=31)
+            sweeper.step()
+            assert world.service.inbox.waiting() == 1
+            world.work_off()
+            assert world.status(head).state == "failure"
+            assert "may be no older than 30m" in world.comment(proposal)
+            sweeper.step()
+            assert world.service.inbox.waiting() == 0, "what was looked at is not looked at again"
+    finally:
+        world.close()

@@ -10,11 +10,12 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from guard.adapters.inbox import Job
 from guard.core.errors import GuardError
 from guard.core.facts import Wake
+from guard.journeys.decisions import Due
 from guard.journeys.delivery import Busy, give_up, look_again
 from guard.wiring_service import Service
 
@@ -128,8 +129,13 @@ class Lease:
                 log.warning("the lease could not be renewed: %s", error.message)
 
 
+DUE = 20.0
+"""Seconds between two looks for decisions that time alone has changed."""
+
+
 class Sweeper(threading.Thread):
-    """Asks for everything to be looked at again: at the start, at every sweep, and when a local forge changed.
+    """Asks for everything to be looked at again at the start, at every sweep, and when a local forge changed; and for a
+    proposal when the evidence that its decision rests on has ended.
 
     Deliveries get lost, and evidence gets old without anybody saying so.
     """
@@ -138,20 +144,29 @@ class Sweeper(threading.Thread):
         super().__init__(name="guard-sweeper", daemon=True)
         self._service = service
         self._stopped = stop
-        self._look = look
+        self._local = service.settings.forge == "local"
+        self._pause = look if self._local else min(DUE, service.settings.sweep.total_seconds())
+        self._seen = ""
+        self._swept: datetime | None = None
+        self._woken: frozenset[Due] = frozenset()
 
     def run(self) -> None:
-        local = self._service.settings.forge == "local"
-        pause = self._look if local else self._service.settings.sweep.total_seconds()
-        seen, swept = "", None
         while not self._stopped.is_set():
-            now = self._service.clock.now()
             try:
-                found = self._service.fingerprint() if local else ""
-                if swept is None or found != seen or now - swept >= self._service.settings.sweep:
-                    self._service.inbox.wake([Wake("everything", "")], now=now)
-                    self._service.inbox.forget(now=now)
-                    seen, swept = found, now
+                self.step()
             except GuardError as error:
                 log.error("%s: %s", error.code, error.message)
-            self._stopped.wait(pause)
+            self._stopped.wait(self._pause)
+
+    def step(self) -> None:
+        """One look at what is due. Raises GuardError."""
+        now, service = self._service.clock.now(), self._service
+        found = service.fingerprint() if self._local else ""
+        if self._swept is None or found != self._seen or now - self._swept >= service.settings.sweep:
+            service.inbox.wake([Wake("everything", "")], now=now)
+            service.inbox.forget(now=now)
+            self._seen, self._swept = found, now
+        due = frozenset(service.changes_due())
+        # What was asked for once is not asked for again, whatever came of it: the next sweep looks at it anyway.
+        service.inbox.wake([Wake("proposal", one.proposal) for one in due - self._woken], now=now)
+        self._woken = due

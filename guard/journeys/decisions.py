@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from guard.core.canonical import digest_of
 from guard.core.facts import Proposal
 from guard.core.model import Decision
 from guard.journeys.office import Office
-from guard.ports import Entry, Telling
+from guard.ports import Entry, Ledger, Memory, Telling
 from guard.render.decision_json import decision_document
 from guard.render.since import since_last
 from guard.render.status import decision_status
@@ -25,6 +26,14 @@ class Recorded:
 
     digest: str
     before: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A proposal, and the moment (RFC 3339) at which its decision changed by time alone."""
+
+    proposal: str
+    at: str
 
 
 def record(proposal: Proposal, decision: Decision, office: Office, *, beside: Mapping[str, Any]) -> Recorded:
@@ -60,6 +69,19 @@ def record_undecided(proposal: Proposal, why: str, office: Office, *, said: str)
         count += 1
         office.ledger.append(UNDECIDED, body, at=office.clock.now(), once=_once(proposal, count))
     office.memory.remember(replace(before, head=proposal.head, count=count))
+
+
+def changes_due(branches: Iterable[str], memory: Memory, ledger: Ledger, *, now: datetime) -> tuple[Due, ...]:
+    """The proposals whose decision on record says that time alone has changed it by now: evidence or a waiver that it
+    rests on has ended since, or a date is no longer in the future."""
+    found = []
+    for branch in branches:
+        for telling in memory.told(branch):
+            entry = ledger.find(f"decision:{branch}:{telling.proposal}:{telling.count}")
+            moment = _body(entry).get("next_change_at") if entry else None
+            if isinstance(moment, str) and datetime.fromisoformat(moment) <= now:
+                found.append(Due(telling.proposal, moment))
+    return tuple(found)
 
 
 def _last(proposal: Proposal, count: int, office: Office) -> tuple[int, Entry | None]:
