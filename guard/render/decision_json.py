@@ -105,9 +105,8 @@ def _closed(**properties: Any) -> dict[str, Any]:
     }
 
 
-def decision_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of `decision_document`."""
-    name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
+def _verdict_schema() -> dict[str, Any]:
+    """One verdict with its findings."""
     finding = _closed(
         code={"type": "string"},
         outcome=_OUTCOMES,
@@ -118,7 +117,7 @@ def decision_schema() -> dict[str, Any]:
         detail=_MAYBE,
         id=_MAYBE,
     )
-    verdict = _closed(
+    return _closed(
         id={"type": "string"},
         group=_MAYBE,
         title={"type": "string"},
@@ -128,6 +127,12 @@ def decision_schema() -> dict[str, Any]:
         evidence=_STRINGS,
         next_change_at=_MAYBE,
     )
+
+
+def decision_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `decision_document`."""
+    name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
+    verdict = _verdict_schema()
     waiver = _closed(
         id={"type": "string"},
         gate={"type": "string"},
