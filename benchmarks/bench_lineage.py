@@ -26,7 +26,7 @@ from guard.adapters.git import GitRepo
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage_facts import KeptFacts
 from guard.core.model import Commit
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import judge_commits
 
 BASELINE = "git cherry"

@@ -12,21 +12,18 @@ from guard.core.facts import (
     Approval,
     Authorship,
     Bringing,
-    Comment,
-    CommitStatus,
     Hand,
     Incident,
     Job,
-    LineageFacts,
     Objection,
     Proposal,
-    Protection,
     Reaction,
     SignOff,
-    Speaker,
     Submission,
     Waiver,
 )
+from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact
 from guard.core.notes import Log
 

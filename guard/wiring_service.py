@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from guard import wiring
 from guard.core.errors import SettingsError
-from guard.core.facts import Proposal, Wake
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Wake
 from guard.core.model import Commit
 from guard.core.statements import StatementError, parse_statement
 from guard.journeys.decisions import Due, changes_due
 from guard.journeys.delivery import Office
-from guard.journeys.gather import MembersReader, Sources
+from guard.journeys.sources import MembersReader, Sources
 from guard.ports import Chat, Clock, Forge, Ledger, Voice
 from guard.service_settings import Secrets, ServiceSettings, load_secrets, load_service_settings
 from guard.settings import ServerHome, load_home
+from guard.wiring_readers import debt_reader, evidence_reader, operator_of, queue_reader, register_reader
 
 if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
@@ -91,10 +93,10 @@ class Service:
         speaking = FORGES[self.settings.forge](self)
         forge: Forge = records if speaking is None else speaking
         with GitRepo(self.home.settings.git_dir, memory=self.facts) as git:
-            operator = wiring.operator_of(self.home)
-            reader = wiring.evidence_reader(git, records, forge, self.clock, operator=operator)
-            registers = wiring.register_reader(git, self.clock)
-            queue = wiring.queue_reader(git, self.clock)
+            operator = operator_of(self.home, now=wiring.system_clock().now())
+            reader = evidence_reader(git, records, forge, self.clock, operator=operator)
+            registers = register_reader(git, self.clock)
+            queue = queue_reader(git, self.clock)
             yield Office(
                 repository=self.repository,
                 branches=self.branches,
@@ -112,7 +114,7 @@ class Service:
                     read_holds=records.holds,
                     read_queue=queue,
                     read_waivers=records.waivers,
-                    read_debts=wiring.debt_reader(git, self.clock),
+                    read_debts=debt_reader(git, self.clock),
                 ),
                 ledger=self.ledger,
                 memory=self.memory,

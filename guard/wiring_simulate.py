@@ -12,9 +12,11 @@ from guard.core.errors import ForgeError, UsageError
 from guard.core.facts import Proposal
 from guard.core.model import Unknown
 from guard.core.policy_text import parse_policy
-from guard.journeys.gather import POLICY_PATH, Sources
+from guard.journeys.asking import POLICY_PATH
+from guard.journeys.sources import Sources
 from guard.ports import Clock, Forge, Git, Records
 from guard.settings import ServerHome, find_home
+from guard.wiring_readers import evidence_reader, operator_of, register_reader
 
 if TYPE_CHECKING:
     from guard.adapters.local import LocalForge
@@ -100,9 +102,9 @@ def _sources(git: Git, forge: Forge, home: ServerHome | None) -> Sources:
     clock = wiring.system_clock()
     local: LocalForge | None = wiring.local_forge(home, wiring.read_ledger(home)) if home else None
     records: Records = local or NoForge()
-    operator = wiring.operator_of(home) if home else None
-    reader = wiring.evidence_reader(git, records, forge, clock, operator=operator)
-    sources = Sources(git, forge, reader, clock, None, wiring.register_reader(git, clock))
+    operator = operator_of(home, now=wiring.system_clock().now()) if home else None
+    reader = evidence_reader(git, records, forge, clock, operator=operator)
+    sources = Sources(git, forge, reader, clock, None, register_reader(git, clock))
     return replace(sources, read_asks=local.break_glass, read_holds=local.holds) if local else sources
 
 

@@ -15,7 +15,8 @@ from guard.adapters.evidence.untrusted import digest_of
 from guard.adapters.noforge import NoForge
 from guard.core.errors import GitError
 from guard.core.evidence import Evidence, Leaf, Observation, Reading
-from guard.core.facts import Authorship, Job, LineageFacts, Proposal, SignOff, Submission, Waiver
+from guard.core.facts import Authorship, Job, Proposal, SignOff, Submission, Waiver
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.notes import Log
 from tests.builders import NEW, NOW, UPSTREAM, candidate

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from guard.adapters.git import GitRepo
-from guard.core.facts import LineageFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import CommitVerdict, judge_commits
 from tests.gitrepo import Repo
 

@@ -18,9 +18,9 @@ import uvicorn
 
 from guard.adapters.http_outbox import HttpOutbox
 from guard.core.claims import Claim, EvidenceSubmitted
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from guard.core.model import Commit
-from guard.core.policy import GROUPS
+from guard.core.policy_names import GROUPS
 from guard.journeys.statements import Sender, Sent, send
 from guard.ports import Entry
 from guard.wiring_service import Service, open_service

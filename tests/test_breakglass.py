@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from guard.core.facts import BreakGlassAsk, CommitFacts, Debt, EmergencyFacts, LineageFacts, Link
+from guard.core.facts import BreakGlassAsk, Debt, EmergencyFacts
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Fact, Known, Outcome, Unknown, Verdict
-from guard.core.policy import BreakGlass, Lineage
+from guard.core.policy import BreakGlass
+from guard.core.policy_branch import Lineage
 from guard.core.rules.breakglass import judge_emergency, opened_commits
 from tests.builders import NEW, NOW, OLD, UPSTREAM, candidate, verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guard.core.commands import Command, read_commands
-from guard.core.facts import Speaker
+from guard.core.forge_facts import Speaker
 from guard.core.model import Fact, Known, Unknown
 from guard.core.policy_text import parse_policy
 from guard.core.rules.commanding import Standing, refusal

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from guard.core.facts import Bringing, Changes, CommitFacts, LineageFacts, Link
+from guard.core.facts import Bringing, Changes
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Decision, Finding, Known, Outcome
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import judge_commits
 from guard.render.comment import (
     LIMIT,

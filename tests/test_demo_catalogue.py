@@ -21,11 +21,12 @@ from guard.adapters.evidence.operator import NO_OPERATOR
 from guard.adapters.evidence.untrusted import digest_of
 from guard.adapters.git import GitRepo
 from guard.cli.demo.story import CHECKS, FLAWED, MENDED
-from guard.core.evidence import Submitted, leaves
+from guard.core.evidence import leaves
 from guard.core.facts import ConditionFacts, SignOff, Submission
 from guard.core.model import Candidate, Commit, Decision, Known, Outcome, Verdict
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
+from guard.core.report_kinds import Submitted
 from guard.core.rules.readiness import judge_readiness
 from tests.builders import verdict
 from tests.evidence_fakes import HeldForge, HeldRecords, people

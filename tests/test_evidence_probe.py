@@ -571,7 +571,7 @@ def test_a_real_prometheus_and_alertmanager(tmp_path: Path) -> None:
 def test_the_operator_s_settings_name_the_systems(tmp_path: Path) -> None:
     from guard.core.errors import SettingsError
     from guard.settings import load_home
-    from guard.wiring import operator_of
+    from guard.wiring_readers import operator_of
 
     def written(table: str) -> Path:
         (tmp_path / "settings.toml").write_text(
@@ -584,7 +584,7 @@ def test_the_operator_s_settings_name_the_systems(tmp_path: Path) -> None:
             'url = "https://g.example/x"\naddresses = ["10.0.0.0/8"]\ntoken = "T"\nca = "ca.pem"\ntimeout = "9s"'
         )
     )
-    targets = operator_of(home).targets or {}
+    targets = operator_of(home, now=NOW).targets or {}
     slo = targets["slo"]
     assert (slo.url, slo.networks, slo.token) == (
         "https://g.example/x",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, CommitStatus
+from guard.core.facts import Approval
+from guard.core.forge_facts import CommitStatus
 from guard.core.model import Commit, Fact, Known, Unknown
 from tests.doubles.github.state import Account, Pull
 from tests.doubles.server import Answer, Fault

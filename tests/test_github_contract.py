@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.github import GitHubForge
-from guard.core.facts import CommitStatus, Proposal
+from guard.core.facts import Proposal
+from guard.core.forge_facts import CommitStatus
 from guard.core.model import Commit
 from tests.doubles.github.operations import OPERATIONS
 from tests.doubles.github.state import Issue, Protected, Pull, Review, Ruleset

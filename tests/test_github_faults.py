@@ -10,7 +10,8 @@ import pytest
 
 from guard.adapters.github import GitHubForge
 from guard.core.errors import ForgeError
-from guard.core.facts import Comment, CommitStatus, Proposal
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Comment, CommitStatus
 from guard.core.model import Commit, Known, Unknown
 from tests.doubles.server import Answer, Fault
 from tests.github_world import TARGET, GitHubWorld

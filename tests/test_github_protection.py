@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.github_protection import ADMINS, WRITERS
-from guard.core.facts import Protection
+from guard.core.forge_facts import Protection
 from guard.core.model import Unknown
 from tests.doubles.github.state import Protected, Ruleset
 from tests.doubles.server import Answer, Fault

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from tests.doubles.github.deliveries import SECRET, Delivery, send
 from tests.doubles.server import Answer, Request, Server
 from tests.github_world import TARGET, GitHubWorld

@@ -9,7 +9,8 @@ import pytest
 
 from guard.adapters.gitlab import GitLabForge
 from guard.core.errors import ForgeError
-from guard.core.facts import Comment, CommitStatus, Proposal
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Comment, CommitStatus
 from guard.core.model import Commit, Unknown
 from tests.doubles.gitlab.contract import Broken
 from tests.doubles.gitlab.double import GitLabDouble

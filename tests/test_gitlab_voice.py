@@ -8,7 +8,7 @@ import pytest
 
 from guard.adapters.gitlab import GitLabForge
 from guard.core.errors import ForgeError
-from guard.core.facts import CommitStatus, Protection
+from guard.core.forge_facts import CommitStatus, Protection
 from guard.core.model import Known, Unknown
 from tests.doubles.gitlab.state import Access
 from tests.doubles.gitlab.world import REPOSITORY, GitLabWorld, Now, bare, double, world

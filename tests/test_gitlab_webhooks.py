@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from tests.doubles.gitlab import deliveries
 from tests.doubles.gitlab.deliveries import Delivery, Hook
 from tests.doubles.gitlab.state import MergeRequest, State

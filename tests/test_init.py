@@ -11,9 +11,11 @@ from guard.adapters.evidence import KINDS
 from guard.cli.init import Origin, catalogue_template, filled_catalogue, parse_origin
 from guard.cli.main import status_of
 from guard.core.errors import UsageError
-from guard.core.evidence import All, AnyOf, Approvals, Inventory, Junit, Register, Submitted, leaves
+from guard.core.evidence import All, AnyOf, Approvals, leaves
 from guard.core.policy import Gate, Policy
 from guard.core.policy_text import parse_policy
+from guard.core.report_kinds import Junit, Submitted
+from guard.core.upstream_kinds import Inventory, Register
 from tests.gitrepo import Repo
 
 TITLES = {

@@ -17,9 +17,9 @@ from guard.adapters.git import GitRepo
 from guard.adapters.lineage.messages import Claims, read_claims
 from guard.cli.main import status_of
 from guard.core.errors import GitError
-from guard.core.facts import CommitFacts, LineageFacts, Link
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Known, Outcome, Unknown, Verdict
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import judge_lineage
 from guard.render.lineage_json import lineage_report
 from guard.render.lineage_schema import lineage_schema

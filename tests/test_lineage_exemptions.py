@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from guard.core.facts import CommitFacts
 from guard.core.globs import matches
+from guard.core.lineage_facts import CommitFacts
 from guard.core.model import Commit, Outcome
-from guard.core.policy import Exemption, Lineage
+from guard.core.policy_branch import Exemption, Lineage
 from guard.core.rules.exemptions import applicable
 from tests.lineage_world import FIX, World, lines
 

@@ -13,7 +13,7 @@ import pytest
 
 from guard.adapters.git import GitRepo
 from guard.core.model import Commit
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import CommitVerdict, Standing, judge_commits
 
 LABELS: dict[str, Any] = tomllib.loads(

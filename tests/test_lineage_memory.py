@@ -14,7 +14,7 @@ from guard.adapters.database import open_database, writing
 from guard.adapters.git import GitRepo
 from guard.adapters.lineage.memory import Memory, read, written
 from guard.adapters.lineage_facts import MOST, KeptFacts
-from guard.core.facts import CommitFacts, LineageFacts, Link
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 from tests.lineage_world import FIX, World, lines
 from tests.test_lineage import _names_with_one_prefix

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from guard.core.durations import format_duration
 from guard.core.errors import PolicyError
-from guard.core.evidence import All, Document, Sarif, leaves
+from guard.core.evidence import All, leaves
 from guard.core.policy_text import LISTED, MAX_BYTES, MAX_DEPTH, parse_policy
+from guard.core.report_kinds import Sarif
+from guard.core.upstream_kinds import Document
 from tests.policy_texts import BRANCH, DOCUMENT, GATE, HEAD, LINES, SMALL, gate, problems
 
 

@@ -294,7 +294,7 @@ def promote_until(clone: Path, new: str, *, step: int, after: bool) -> None:
     from datetime import timedelta
 
     from guard.journeys.promotion import Request, promote
-    from guard.wiring import open_desk
+    from guard.wiring_desk import open_desk
 
     fuse = Fuse(step, after=after)
     desk = open_desk(server=None, clone=clone, remote="origin", what="test")

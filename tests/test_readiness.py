@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from guard.core.evidence import Absent, Observation, Reading, leaves
 from guard.core.model import Commit, Finding, Known, Outcome, Unknown, Verdict
-from guard.core.policy import GROUPS, Gate
+from guard.core.policy import Gate
+from guard.core.policy_names import GROUPS
 from guard.core.rules.readiness import judge_readiness
 from tests.builders import NEW, NOW, OLD, candidate, finding, verdict
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from tests.doubles.server import Answer, Fault
 from tests.gitrepo import clean_environment
 from tests.service_world import ServiceWorld

@@ -20,7 +20,8 @@ from guard.adapters.inbox import KEEP_BODIES, Delivery, DeliveryInbox
 from guard.adapters.mirror import Mirror
 from guard.adapters.told import ToldMemory
 from guard.core.errors import GitError, SettingsError
-from guard.core.facts import Proposal, Wake
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Wake
 from guard.core.model import Commit
 from guard.ports import Telling
 from tests.gitrepo import Repo

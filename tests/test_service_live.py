@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.mirror import Mirror
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from tests.doubles.server import Answer, Fault
 from tests.service_sides import BOTH, BRANCH, LESSER, SIDES
 from tests.service_world import ServiceWorld, call, policy

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from guard.core.claims import ApprovalGiven
-from guard.core.facts import Protection
+from guard.core.forge_facts import Protection
 from guard.core.model import Fact, Known, Unknown
 from guard.journeys.publish import protection_warnings
 from guard.wiring_service import open_service

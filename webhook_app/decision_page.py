@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guard.core.model import Outcome, worst
-from guard.core.policy import GROUPS
+from guard.core.policy_names import GROUPS
 from guard.ports import Entry
 from guard.render.board import RULE_TITLES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 
 __all__ = ["BadPayload", "BadSignature", "Door", "Event", "Wake"]
 

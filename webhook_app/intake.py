@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import cast
 
 from guard.adapters.inbox import Delivery
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from guard.wiring_service import Service
 from webhook_app.events import BadPayload, BadSignature, Door
 

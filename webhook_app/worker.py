@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from guard.adapters.inbox import Job
 from guard.core.errors import GuardError
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 from guard.journeys.decisions import Due
 from guard.journeys.delivery import Busy, give_up, look_again
 from guard.wiring_service import Service

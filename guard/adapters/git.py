@@ -19,7 +19,8 @@ from guard.adapters.lineage.messages import read_claims
 from guard.adapters.lineage.work import Asked
 from guard.core.breaking import is_breaking
 from guard.core.errors import GitError
-from guard.core.facts import Authorship, Bringing, Hand, LineageFacts
+from guard.core.facts import Authorship, Bringing, Hand
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit
 
 if TYPE_CHECKING:

@@ -42,19 +42,8 @@ from guard.adapters.github_protection import (
 from guard.adapters.github_pushes import read_pushers
 from guard.adapters.github_reviews import any_approved, any_dismissed, approvals_of, objections_of
 from guard.core.errors import ForgeError
-from guard.core.facts import (
-    Approval,
-    Comment,
-    CommitStatus,
-    Hand,
-    Incident,
-    Job,
-    Objection,
-    Proposal,
-    Protection,
-    Reaction,
-    Speaker,
-)
+from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, Reaction
+from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 

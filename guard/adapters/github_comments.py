@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from guard.adapters.github_answers import IssueComment, Permission, Reacted
 from guard.adapters.github_api import Api, GitHubError, segment
-from guard.core.facts import Comment, Reaction, Speaker
+from guard.core.facts import Reaction
+from guard.core.forge_facts import Comment, Speaker
 
 CONTENT: Mapping[Reaction, str] = {"done": "+1", "refused": "-1", "unclear": "confused"}
 WRITES = frozenset({"admin", "write"})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from guard.adapters.github_answers import BranchProtection, BypassActor, People, Rule, Ruleset
-from guard.core.facts import Protection
+from guard.core.forge_facts import Protection
 
 WRITERS = "everyone with write access"
 ADMINS = "repository administrators"

@@ -33,19 +33,8 @@ from guard.adapters.gitlab_reading import (
     versions_of,
 )
 from guard.core.errors import ForgeError
-from guard.core.facts import (
-    Approval,
-    Comment,
-    CommitStatus,
-    Hand,
-    Incident,
-    Job,
-    Objection,
-    Proposal,
-    Protection,
-    Reaction,
-    Speaker,
-)
+from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, Reaction
+from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from guard.adapters.gitlab_calls import Calls, Rejected
 from guard.adapters.gitlab_reading import number, text
-from guard.core.facts import Comment, Reaction, Speaker
+from guard.core.facts import Reaction
+from guard.core.forge_facts import Comment, Speaker
 
 NAMES: Mapping[Reaction, str] = {"done": "thumbsup", "refused": "thumbsdown", "unclear": "confused"}
 NEEDS = "the role Reporter on the project"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from guard.adapters.gitlab_calls import Record
 from guard.adapters.gitlab_reading import flag, number, parts, text
-from guard.core.facts import Protection
+from guard.core.forge_facts import Protection
 
 Name = Callable[[int], str | None]
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from guard.adapters.gitlab_calls import Record
 from guard.core.errors import ForgeError
-from guard.core.facts import Approval, Comment, CommitStatus, Incident, Proposal
+from guard.core.facts import Approval, Incident, Proposal
+from guard.core.forge_facts import Comment, CommitStatus
 from guard.core.model import Commit
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

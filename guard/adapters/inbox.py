@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from guard.adapters.database import reading, writing
 from guard.adapters.ledger import rfc3339
-from guard.core.facts import Wake
+from guard.core.forge_facts import Wake
 
 KEEP_BODIES = timedelta(days=30)
 """How long a delivery's body is kept; its id stays, so that it is never taken twice."""

@@ -44,7 +44,7 @@ def adopt(
     guard adopt --server /srv/git/platform.git --branch release/platform-control
     guard adopt --branch release/platform-control --force --because "restored from backup, INC-214"
     """
-    from guard import wiring
+    from guard import wiring_desk as wiring
     from guard.journeys import adopt as journey
     from guard.journeys.promotion import recover
 

@@ -26,7 +26,7 @@ form_option = click.option(
 
 def home_of(server: str | None, remote: str) -> ServerHome:
     """The server side that is named, or that guards this clone's remote."""
-    from guard.wiring import server_side
+    from guard.wiring_desk import server_side
 
     return server_side(server=server, clone=Path(), remote=remote, what="guard audit")
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from guard.cli.init import BRANCH, filled_catalogue
 from guard.core.evidence import All, AnyOf, Evidence, Leaf
-from guard.core.policy import GROUPS, Gate, Policy, When
+from guard.core.policy import Gate, Policy, When
+from guard.core.policy_names import GROUPS
 from guard.core.policy_text import parse_policy
 
 Place = str | tuple[str, ...]

@@ -17,7 +17,7 @@ from guard.core.errors import UsageError
 
 if TYPE_CHECKING:
     from guard.core.model import Decision
-    from guard.journeys.gather import Range, Sources
+    from guard.journeys.sources import Range, Sources
     from guard.ports import Git
 
 OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -168,7 +168,8 @@ def what_is_asked(
 ) -> tuple[Range, Sources]:
     """The question that the options ask, and where its facts come from."""
     from guard import wiring
-    from guard.journeys.gather import Range, branch_of
+    from guard.journeys.asking import branch_of
+    from guard.journeys.sources import Range
     from guard.settings import find_home
 
     home = find_home(server=server, remote_url=None)

@@ -53,8 +53,8 @@ def drift(
     Exit status: 0 nothing is listed, 1 something is, 2 it could not be decided.
     """
     from guard import wiring
+    from guard.journeys.asking import branch_of
     from guard.journeys.drift import DriftAsked, find_drift
-    from guard.journeys.gather import branch_of
     from guard.settings import find_home
 
     home = find_home(server=server, remote_url=None)

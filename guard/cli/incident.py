@@ -87,8 +87,9 @@ def list_incidents(target: str | None, remote: str, server: str | None, repo: Pa
     from guard import wiring
     from guard.core.model import Unknown
     from guard.journeys.gather import open_incidents
+    from guard.wiring_desk import server_side
 
-    home = wiring.server_side(server=server, clone=repo, remote=remote, what="guard incident list")
+    home = server_side(server=server, clone=repo, remote=remote, what="guard incident list")
     sources = wiring.server_sources(home, wiring.read_ledger(home))
     fact = open_incidents(sources, target or _only_target(home.settings.git_dir))
     if isinstance(fact, Unknown):

@@ -15,8 +15,8 @@ from guard.cli.check import judging, use_colour, what_is_asked
 from guard.core.errors import GitError, GuardError
 
 if TYPE_CHECKING:
-    from guard.core.facts import LineageFacts
-    from guard.core.policy import Lineage
+    from guard.core.lineage_facts import LineageFacts
+    from guard.core.policy_branch import Lineage
     from guard.core.rules.lineage import CommitVerdict, NoPolicy
 
 
@@ -93,7 +93,7 @@ def _status(judged: Sequence[CommitVerdict]) -> int:
 def _by_policy(form: str, *, repo: Path, **options: Any) -> int:
     from guard.core.decide import branch_policy, decide
     from guard.core.model import Unknown
-    from guard.core.policy import Branch, Lineage
+    from guard.core.policy_branch import Branch, Lineage
     from guard.core.rules.approvals import approved_roles
     from guard.journeys.gather import gather
 

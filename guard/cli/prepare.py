@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from guard.journeys.prepare import Prepared
-    from guard.wiring import Desk
+    from guard.wiring_desk import Desk
 
 
 def prepare_proposal(desk: Desk, branch: str, *, form: str) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from guard.core.model import Commit, Decision
     from guard.journeys.plan import Plan
     from guard.journeys.promotion import Promoted
-    from guard.wiring import Desk
+    from guard.wiring_desk import Desk
 
 SHOWN_COMMITS = 20
 
@@ -81,7 +81,7 @@ def promote(**options: Any) -> int:
     Exit status: 0 promoted, or nothing to promote; 1 refused, NO-GO or failed; 2 could not decide.
     """
     chosen = Options(**options)
-    from guard import wiring
+    from guard import wiring_desk as wiring
 
     desk = wiring.open_desk(
         server=chosen.server, clone=chosen.repo, remote=chosen.remote, what="guard promote"

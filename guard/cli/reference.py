@@ -10,13 +10,10 @@ from pydantic import BaseModel
 from guard.core.evidence import KINDS, All, AnyOf
 from guard.core.policy import (
     ApprovalRule,
-    Branch,
     BreakGlass,
     Comments,
-    Exemption,
     Gate,
     Incidents,
-    Lineage,
     Policy,
     Project,
     Queue,
@@ -26,6 +23,7 @@ from guard.core.policy import (
     Waivers,
     When,
 )
+from guard.core.policy_branch import Branch, Exemption, Lineage
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     # how the table is written, what reads it

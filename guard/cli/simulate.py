@@ -15,7 +15,7 @@ from guard.core.errors import UsageError
 
 if TYPE_CHECKING:
     from guard.core.facts import Proposal
-    from guard.journeys.gather import Sources
+    from guard.journeys.sources import Sources
 
 GITLAB = re.compile(r"(https?://[^/]+)/(.+?)/-/merge_requests/(\d+)(?:[/?#].*)?")
 GITHUB = re.compile(r"(https?://[^/]+)/([^/]+/[^/]+)/pull/(\d+)(?:[/?#].*)?")

@@ -164,10 +164,11 @@ def list_waivers(target: str | None, remote: str, server: str | None, repo: Path
     from guard import wiring
     from guard.core.errors import GuardError
     from guard.core.model import Unknown
+    from guard.wiring_desk import only_branch, server_side
 
-    home = wiring.server_side(server=server, clone=repo, remote=remote, what="guard waive list")
+    home = server_side(server=server, clone=repo, remote=remote, what="guard waive list")
     ledger = wiring.read_ledger(home)
-    branch = (target or wiring.only_branch(home, ledger)).removeprefix("refs/heads/")
+    branch = (target or only_branch(home, ledger)).removeprefix("refs/heads/")
     fact = wiring.local_forge(home, ledger).waivers(branch)
     if isinstance(fact, Unknown):
         raise GuardError(fact.why, fix=fact.fix, code="waivers.unknown")

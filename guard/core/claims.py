@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from guard.core.model import Commit
-from guard.core.policy import BranchName, GateId
+from guard.core.policy_names import BranchName, GateId
 
 MAX_TEXT = 500
 MAX_NOTE = 2000

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from guard.core.policy import GATE_PATTERN
+from guard.core.policy_names import GATE_PATTERN
 
 WORD = "/guard"
 MOST = 5

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from guard.core.facts import Facts
 from guard.core.model import Candidate, Decision, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
-from guard.core.policy import RULES, Branch, Policy
+from guard.core.policy import Policy
+from guard.core.policy_branch import Branch
+from guard.core.policy_names import RULES
 from guard.core.policy_text import LoadedPolicy
 from guard.core.rules.approvals import approved_roles, judge_approvals
 from guard.core.rules.breakglass import judge_emergency

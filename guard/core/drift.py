@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.core.facts import LineageFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.rules.lineage import CommitVerdict, Standing
 
 _PAID = frozenset({Standing.ON_UPSTREAM, Standing.CLEAN_MERGE, Standing.EQUIVALENT, Standing.REVERTED})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact, Unknown
 
 if TYPE_CHECKING:
@@ -155,69 +156,6 @@ class Job:
     app_id: int | None = None
     finished_at: datetime | None = None
     url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How one commit of the proposal was found to belong to an upstream commit, and what picking that shows.
-
-    `via` is `trailer`, `change-id`, `revert`, `reapply` (of what was reverted here), `patch-id` or `squash`; `pick`
-    is what picking `origin` onto the commit's parent gives: the `same` tree, a `different` one without conflict, or
-    a `conflict`. `origins` are all of
-    them where several make one commit. `reverted_by` is the upstream commit that took an origin back since and
-    stands. `detail` shows how the commit differs from the pick. `how` says how the content was proved, if not so.
-    """
-
-    via: str
-    origin: Commit
-    pick: str
-    detail: str = ""
-    origins: tuple[Commit, ...] = ()
-    reverted_by: Commit | None = None
-    how: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
-    """What git says about one commit of `target..head`.
-
-    `remerge` is None for a commit with fewer than two parents, else `same`, `different` or `conflict`: what
-    re-creating the merge without a hand gives; `upstream` when its tree is exactly that of upstream's head, which
-    it merges. `notes` hold what is worth telling (a trailer that names a commit which is not on upstream);
-    `detail` shows how a merge differs from its re-creation; `unknown` says why the facts could not be read, and
-    `unknown_fix` what would help. `paths` are those that a commit without proof changes, bytes outside UTF-8 as
-    surrogates; None where they were not read.
-    """
-
-    commit: Commit
-    subject: str
-    parents: tuple[Commit, ...]
-    on_upstream: bool
-    remerge: str | None = None
-    links: tuple[Link, ...] = ()
-    notes: tuple[str, ...] = ()
-    unknown: str = ""
-    is_empty: bool = False
-    detail: str = ""
-    unknown_fix: str = ""
-    paths: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineageFacts:
-    """Everything that "master first" judges: `target..head`, oldest first.
-
-    Where head is upstream's head or an ancestor of it, nothing is to be proved: `head_on_upstream` is true,
-    `commits` is empty, and `unlisted` counts the commits of the range.
-    """
-
-    upstream: Commit
-    target: Commit
-    head: Commit
-    upstream_name: str
-    commits: tuple[CommitFacts, ...]
-    head_on_upstream: bool = False
-    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,62 +322,5 @@ class Facts:
     waivers: WaiverFacts = field(default_factory=WaiverFacts)
 
 
-@dataclass(frozen=True, slots=True)
-class CommitStatus:
-    """What the guard says on a commit. `state` is `success`, `failure`, `pending` or `error`; `description` has at
-    most 140 characters, the smaller of the forges' limits; `by` is who posted it, where it was read."""
-
-    context: str
-    state: str
-    description: str
-    url: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """One comment of a proposal. `author` is the forge's name for who wrote it. It counts as `edited` unless the forge
-    shows that it was not since `written_at`; `by_program` where the forge says that no person typed it."""
-
-    id: str
-    author: str
-    body: str
-    written_at: datetime | None = None
-    edited: bool = True
-    by_program: bool = False
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """Who wrote a comment, as the forge knows the account now."""
-
-    name: str
-    is_person: bool
-    may_write: bool
-
-
 Reaction = Literal["done", "refused", "unclear"]
 """What the guard puts below a comment that told it something."""
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """How a forge protects a branch. `pushers` and `mergers` are everyone who may push to it or merge into it, as
-    the forge names them (`@group`, a user, or a level such as `Maintainers`)."""
-
-    branch: str
-    pushers: tuple[str, ...]
-    mergers: tuple[str, ...]
-    force_push: bool
-    deletable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """What to look at again: the proposal with this id, those with this head commit, those that a branch of this
-    name has to do with, or (with the key "") all that are open; or what a merge queue made, with the key
-    `BRANCH COMMIT REF`, where the ref holds the commit (no name of a ref has a space)."""
-
-    kind: Literal["proposal", "commit", "branch", "everything", "queue"]
-    key: str

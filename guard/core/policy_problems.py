@@ -13,18 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from guard.core.evidence import KINDS, All, AnyOf
 from guard.core.policy import (
-    BRANCH_PATTERN,
-    GATE_PATTERN,
-    ROLE_PATTERN,
-    TRAILER_PATTERN,
     ApprovalRule,
-    Branch,
     BreakGlass,
     Comments,
-    Exemption,
     Gate,
     Incidents,
-    Lineage,
     Policy,
     Project,
     Queue,
@@ -34,6 +27,8 @@ from guard.core.policy import (
     Waivers,
     When,
 )
+from guard.core.policy_branch import Branch, Exemption, Lineage
+from guard.core.policy_names import BRANCH_PATTERN, GATE_PATTERN, ROLE_PATTERN, TRAILER_PATTERN
 from guard.core.policy_words import PATH_PATTERN
 from guard.core.toml_lines import KeyPath
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from guard.core.policy import GROUPS, RULES, ApprovalRule, BreakGlass, Incidents, Waivers
+from guard.core.policy import ApprovalRule, BreakGlass, Incidents, Waivers
+from guard.core.policy_names import GROUPS, RULES
 from guard.core.policy_problems import Found, guess, one_of
 from guard.core.toml_lines import KeyPath
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+)
 
 from guard.core.durations import Duration
 
@@ -28,3 +37,9 @@ Scalar: TypeAlias = StrictStr | StrictInt | StrictBool
 Age = Annotated[
     Duration | None, Field(description="the age at which it no longer counts, such as `24h` or `7d`")
 ]
+
+
+class Spec(BaseModel):
+    """What every kind has in common; a key nobody knows is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from guard.core.errors import GuardError, PolicyError, Refused, UsageError
 from guard.core.model import Commit
-from guard.core.policy import Lineage
+from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import judge_commits
-from guard.journeys.gather import Sources
 from guard.journeys.plan import Commits, branch_head, branch_rules
 from guard.journeys.reconcile import expected_head
+from guard.journeys.sources import Sources
 from guard.ports import Ledger
 
 

@@ -16,7 +16,8 @@ from itertools import islice
 from guard.core.claims import BreakGlassAsked, Claim, HoldLifted, HoldPlaced, SignedOff, WaiverApproved
 from guard.core.commands import Command, Misread, read_commands
 from guard.core.errors import ForgeError, GuardError
-from guard.core.facts import Comment, Proposal, Reaction
+from guard.core.facts import Proposal, Reaction
+from guard.core.forge_facts import Comment
 from guard.core.model import Commit, Unknown
 from guard.core.policy import Policy
 from guard.core.rules.commanding import Standing, refusal

@@ -10,7 +10,7 @@ from guard.core.drift import Drift
 from guard.core.facts import Proposal
 from guard.core.rules.lineage import count
 from guard.journeys.drift import DriftAsked, find_drift
-from guard.journeys.gather import Sources
+from guard.journeys.sources import Sources
 from guard.ports import Ledger, Voice
 from guard.render.drift import drift_markdown
 

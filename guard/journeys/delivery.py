@@ -12,12 +12,13 @@ from dataclasses import replace
 from functools import partial
 
 from guard.core.errors import ForgeError, GuardError, Refused
-from guard.core.facts import Comment, Proposal, Wake
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Comment, Wake
 from guard.core.model import Commit, Decision, Outcome, Unknown
 from guard.core.policy import Policy
+from guard.journeys.asking import read_policy
 from guard.journeys.commands import Post, obey
 from guard.journeys.decisions import head_is_known
-from guard.journeys.gather import read_policy
 from guard.journeys.judging import judge, upstream_of
 from guard.journeys.office import Matter, Office
 from guard.journeys.publish import put_comment, withdraw_status

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from guard.core.drift import Drift
 from guard.core.errors import UsageError
 from guard.core.model import Commit, Unknown
-from guard.core.policy import Branch, Lineage
+from guard.core.policy_branch import Branch, Lineage
 from guard.core.rules.lineage import judge_commits
-from guard.journeys.gather import Sources, read_policy, resolve
+from guard.journeys.asking import read_policy, resolve
+from guard.journeys.sources import Sources
 from guard.ports import Ledger
 
 MERGE_BASE, PROMOTION = "merge-base", "promotion"

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from guard.core.decide import Question
 from guard.core.errors import GuardError
-from guard.core.facts import BreakGlassAsk, Debt, EmergencyFacts, LineageFacts
+from guard.core.facts import BreakGlassAsk, Debt, EmergencyFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Fact, Known, Unknown
-from guard.core.policy import Lineage, Policy
+from guard.core.policy import Policy
+from guard.core.policy_branch import Lineage
 from guard.core.rules.breakglass import opened_commits
 from guard.ports import Clock, Git
 

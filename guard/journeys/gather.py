@@ -2,111 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from guard.core.decide import Question, branch_policy, decide, required_rules
-from guard.core.errors import GuardError, PolicyError, UsageError
-from guard.core.evidence import Leaf, Reading, leaves
+from guard.core.errors import GuardError, PolicyError
+from guard.core.evidence import Reading, leaves
 from guard.core.facts import (
     NOT_GATHERED,
     ApprovalFacts,
     CandidateFacts,
     ConditionFacts,
-    DebtEntry,
     Facts,
-    HoldMark,
     Incident,
-    LineageFacts,
     Proposal,
-    QueueEntry,
-    Waiver,
     WaiverFacts,
 )
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
-from guard.core.policy import ApprovalRule, Branch, Lineage, Policy, Queue, TechDebt, When
+from guard.core.policy import ApprovalRule, Policy
+from guard.core.policy_branch import Branch, Lineage
 from guard.core.policy_text import LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
-from guard.journeys.emergencies import Asks, read_emergency
+from guard.journeys.asking import POLICY_PATH, candidate_of, policy_upstream, read_policy, resolve
+from guard.journeys.emergencies import read_emergency
 from guard.journeys.hands import approval_facts
-from guard.ports import Clock, Forge, Git
-
-POLICY_PATH = "guard.toml"
-
-Members = Mapping[str, Fact[frozenset[str]]]
-EvidenceReader = Callable[[str, Leaf, Candidate, Members, Fact[frozenset[str]]], Reading]
-"""gate id, what is asked, candidate, members by role, allowed submitters → what was found."""
-
-DebtReader = Callable[[TechDebt, Commit], Fact[tuple[DebtEntry, ...]]]
-"""The policy's tech debt register, upstream's head → its entries."""
-
-WaiverReader = Callable[[str], Fact[tuple[Waiver, ...]]]
-"""A branch → the waivers asked for on it."""
-
-RegisterReader = Callable[[When, Candidate], Fact[str | None]]
-"""A condition on a register's entry → the entry's state, None where the register surely has no such entry."""
-
-
-QueueReader = Callable[[Queue, Candidate], Fact[tuple[QueueEntry, ...]]]
-"""The policy's work queue → its entries as they stand on upstream."""
-
-
-def _no_queue(_queue: Queue, _candidate: Candidate) -> Fact[tuple[QueueEntry, ...]]:
-    return Unknown("the work queue is not read here")
-
-
-def _no_registers(_when: When, _candidate: Candidate) -> Fact[str | None]:
-    return Unknown("registers are not read here")
-
-
-MembersReader = Callable[[tuple[str, ...], bool], Fact[frozenset[str]]]
-"""names, whether those of the groups above count → the people, now or a bounded moment ago."""
-
-HoldsReader = Callable[[str], Fact[tuple[HoldMark, ...]]]
-"""A branch → what held its promotions, and what lifted it."""
+from guard.journeys.sources import Members, Range, Sources
 
 NOT_ASKED = Unknown("not gathered, because the question was narrowed")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The names that a decision is asked about, as given: upstream None means the policy's. Without `details` it is
-    not gathered how commits differ from what they were picked from."""
-
-    repository: str
-    branch: str
-    target: str
-    head: str
-    upstream: str | None = None
-    only: tuple[str, ...] = ()
-    details: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the facts come from. `bootstrap` is the operator's policy for a target without a valid one; without
-    `read_members` the forge is asked each time; `policy` stands in for the target's own where it is only asked what
-    would be."""
-
-    git: Git
-    forge: Forge
-    read_evidence: EvidenceReader
-    clock: Clock
-    bootstrap: tuple[bytes, str] | None = None
-    read_register: RegisterReader = _no_registers
-    read_members: MembersReader | None = None
-    read_asks: Asks | None = None
-    read_holds: HoldsReader | None = None
-    policy: tuple[bytes, str] | None = None
-    read_queue: QueueReader = _no_queue
-    read_waivers: WaiverReader = lambda _branch: NOT_GATHERED
-    read_debts: DebtReader = lambda _table, _upstream: NOT_GATHERED
-
-    def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
-        if self.read_members is not None:
-            return self.read_members(names, inherited)
-        return self.forge.members(names, inherited=inherited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +57,9 @@ def gather(asked: Range, sources: Sources) -> Gathered:
     """
     target = resolve(sources.git, asked.target, "--target")
     policy = read_policy(sources, target, asked.branch)
-    upstream_name = asked.upstream or _policy_upstream(policy, asked.branch)
+    upstream_name = asked.upstream or policy_upstream(policy, asked.branch)
     question = Question(
-        candidate=_candidate(asked, sources.git, target, upstream_name, policy),
+        candidate=candidate_of(asked, sources.git, target, upstream_name, policy),
         upstream_name=upstream_name,
         only=asked.only,
     )
@@ -149,109 +73,6 @@ def gather(asked: Range, sources: Sources) -> Gathered:
         holds = sources.read_holds(asked.branch) if sources.read_holds else None
         facts = replace(facts, emergency=emergency, holds=holds)
     return Gathered(question, policy, facts)
-
-
-def branch_of(git: Git, name: str) -> str:
-    """The branch that a target's name speaks of: `origin/release/x` and `refs/heads/release/x` are `release/x`."""
-    if name.startswith("refs/heads/"):
-        return name.removeprefix("refs/heads/")
-    remote = name.removeprefix("refs/remotes/")
-    if git.resolve(f"refs/heads/{name}") is None and git.resolve(f"refs/remotes/{remote}") is not None:
-        return remote.partition("/")[2]
-    return name
-
-
-def resolve(git: Git, name: str, option: str) -> Commit:
-    """The commit behind a name; a branch that only the remote `origin` has is found there.
-
-    Raises UsageError naming the option that gave it.
-    """
-    commit = git.resolve(name) or git.resolve(f"refs/remotes/origin/{name}")
-    if commit is None:
-        raise UsageError(
-            f"{option}: there is no commit {name!r} in this repository",
-            fix="check the spelling, or fetch it first: git fetch",
-            code="ref.unknown",
-        )
-    return commit
-
-
-def read_policy(sources: Sources, target: Commit, branch: str) -> Fact[LoadedPolicy]:
-    """The policy at the target branch's head, else the operator's bootstrap policy, else why there is none."""
-    if sources.policy is not None:
-        assumed, name = sources.policy
-        return Known(parse_policy(assumed, where=name), f"{name} (assumed)", sources.clock.now())
-    where = f"{POLICY_PATH} at {branch} ({target[:10]})"
-    try:
-        text = sources.git.read(target, POLICY_PATH)
-        if text is not None:
-            return Known(parse_policy(text, where=where), where, sources.clock.now())
-        why = f"{branch} carries no {POLICY_PATH}"
-    except PolicyError as error:
-        why = f"{where} cannot be used: {error.brief}"
-    except GuardError as error:
-        why = f"{where} cannot be read: {error.message}"
-    if sources.bootstrap is None:
-        fix = (
-            f"guard init writes one; it counts once it stands on {branch}. Until then the operator's does:"
-            " guard install --server BARE.git --policy FILE (guard check takes it as --policy FILE too)"
-        )
-        return Unknown(why, fix=fix, who=("release-owner", "operator"))
-    text, name = sources.bootstrap
-    source = f"{name} (bootstrap policy, because {why})"
-    try:
-        return Known(parse_policy(text, where=name), source, sources.clock.now())
-    except PolicyError as error:
-        return Unknown(f"{why}; the bootstrap policy {error.brief}", fix=error.fix, who=("operator",))
-
-
-def _policy_upstream(policy: Fact[LoadedPolicy], branch: str) -> str:
-    if isinstance(policy, Unknown):
-        raise UsageError(
-            f"no upstream is known for {branch}: {policy.why}",
-            fix="name it: --upstream master",
-            code="usage.upstream",
-        )
-    table = policy.value.policy.branches.get(branch)
-    if table is None:
-        named = ", ".join(policy.value.policy.branches)
-        raise UsageError(
-            f"{policy.source} does not name the branch {branch}; it names {named}",
-            fix="ask about one of these, or name the upstream: --upstream master",
-            code="usage.upstream",
-        )
-    return table.upstream
-
-
-def _candidate(
-    asked: Range, git: Git, target: Commit, upstream_name: str, policy: Fact[LoadedPolicy]
-) -> Candidate:
-    new = resolve(git, asked.head, "--head")
-    repository = asked.repository
-    if not repository and not isinstance(policy, Unknown):
-        repository = policy.value.policy.project.repository
-    return Candidate(
-        repository=repository,
-        ref=f"refs/heads/{asked.branch}",
-        old=target,
-        new=new,
-        upstream=_upstream(git, upstream_name, by_policy=not asked.upstream),
-        tree=git.tree_of(new),
-    )
-
-
-def _upstream(git: Git, name: str, *, by_policy: bool) -> Commit:
-    """The upstream's head; a policy can only mean a branch, whatever tag somebody pushed under its name, while
-    `--upstream` takes any name. Raises UsageError."""
-    places = (f"refs/heads/{name}", f"refs/remotes/origin/{name}") if by_policy else ()
-    commit = next((found for place in places if (found := git.resolve(place))), None)
-    if commit is None and by_policy:
-        raise UsageError(
-            f"the upstream branch {name} of the policy is not in this repository",
-            fix="fetch it first: git fetch; or name another: --upstream REF",
-            code="ref.unknown",
-        )
-    return commit or resolve(git, name, "--upstream")
 
 
 def _facts(

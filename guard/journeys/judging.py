@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from guard.core.decide import ALL_RULES, branch_policy, decide
 from guard.core.errors import GitError, GuardError, PolicyError
-from guard.core.facts import LineageFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Fact, Finding, Known, Outcome, Unknown, blocked
-from guard.core.policy import Branch
+from guard.core.policy_branch import Branch
 from guard.core.policy_text import LoadedPolicy, format_problem, parse_policy
 from guard.core.rules.approvals import approved_roles
 from guard.core.rules.lineage import CommitVerdict, judge_commits
-from guard.journeys.gather import POLICY_PATH, Gathered, Range, Sources, gather, read_policy
+from guard.journeys.asking import POLICY_PATH, read_policy
+from guard.journeys.gather import Gathered, gather
+from guard.journeys.sources import Range, Sources
 
 
 @dataclass(frozen=True, slots=True)

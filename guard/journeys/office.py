@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from guard.core.facts import Proposal
 from guard.core.model import Commit
-from guard.journeys.gather import Sources
+from guard.journeys.sources import Sources
 from guard.ports import Chat, Clock, Forge, History, Ledger, Memory, Voice
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from guard.core.errors import GuardError, PolicyError, Refused, UsageError
 from guard.core.facts import Proposal
 from guard.core.model import Commit, Decision, Unknown
-from guard.core.policy import Branch
-from guard.journeys.gather import Range, Sources, gather_and_decide, read_policy
+from guard.core.policy_branch import Branch
+from guard.journeys.asking import read_policy
+from guard.journeys.gather import gather_and_decide
+from guard.journeys.sources import Range, Sources
 
 Commits = tuple[tuple[Commit, str], ...]
 """Commits with their subjects, oldest first."""

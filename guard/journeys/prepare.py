@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Commit, Unknown
-from guard.journeys.gather import Sources
 from guard.journeys.plan import branch_head
+from guard.journeys.sources import Sources
 from guard.render.safe import plain
 
 

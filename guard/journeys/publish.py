@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from guard.core.facts import Comment, CommitStatus, Proposal
+from guard.core.facts import Proposal
+from guard.core.forge_facts import Comment, CommitStatus
 from guard.core.model import Commit, Unknown
 from guard.ports import Voice
 from guard.render.comment import is_ours

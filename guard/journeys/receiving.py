@@ -25,7 +25,7 @@ from guard.core.claims import (
 )
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Finding
-from guard.core.policy import LONGEST_PERMIT
+from guard.core.policy_branch import LONGEST_PERMIT
 from guard.core.sshsig import verify
 from guard.core.standing import latest_proposals, received_of
 from guard.core.statements import (

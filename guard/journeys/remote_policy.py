@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from guard.core.errors import GuardError, UsageError
-from guard.core.evidence import Submitted, leaves
+from guard.core.evidence import leaves
 from guard.core.model import Commit
 from guard.core.policy import Policy
 from guard.core.policy_text import parse_policy
+from guard.core.report_kinds import Submitted
 from guard.ports import Git
 
 POLICY_PATH = "guard.toml"

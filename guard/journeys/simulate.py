@@ -10,7 +10,8 @@ from typing import Any, cast
 from guard.core.errors import UsageError
 from guard.core.facts import Approval, Proposal
 from guard.core.model import Decision, Fact, Known, Unknown
-from guard.journeys.gather import Range, Sources, gather_and_decide
+from guard.journeys.gather import gather_and_decide
+from guard.journeys.sources import Range, Sources
 from guard.ports import Forge
 
 

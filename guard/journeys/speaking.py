@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import islice
 
 from guard.core.errors import GuardError
-from guard.core.facts import Changes, Comment, CommitStatus, Proposal
+from guard.core.facts import Changes, Proposal
+from guard.core.forge_facts import Comment, CommitStatus
 from guard.core.model import Decision, Fact
 from guard.core.unblock import unblock_plan
 from guard.journeys.beside import beside

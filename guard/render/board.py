@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guard.core.model import Decision, Outcome, Verdict, WaiverUse, worst
-from guard.core.policy import GROUPS
+from guard.core.policy_names import GROUPS
 
 RULE_TITLES = {
     "policy": "Policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guard.core.facts import LineageFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Outcome
 from guard.core.rules.lineage import CommitVerdict, summarize
 from guard.render.safe import code, markdown, plain

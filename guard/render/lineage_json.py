@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from guard.core.facts import LineageFacts
+from guard.core.lineage_facts import LineageFacts
 from guard.core.rules.lineage import CommitVerdict, NoPolicy, count, judge_commits
 
 if TYPE_CHECKING:
-    from guard.core.policy import Lineage
+    from guard.core.policy_branch import Lineage
 
 
 def lineage_report(

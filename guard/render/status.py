@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guard.core.facts import CommitStatus
+from guard.core.forge_facts import CommitStatus
 from guard.core.model import Decision, Outcome, Verdict
 from guard.core.rules.candidate import DRAFT
 from guard.render import board

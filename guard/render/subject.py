@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from guard.core.facts import Changes, LineageFacts
+from guard.core.facts import Changes
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Fact
 from guard.core.rules.lineage import CommitVerdict
 

@@ -13,9 +13,10 @@ from guard.adapters.evidence.inventory import is_stub
 from guard.adapters.evidence.proof import Proof, prove
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, decode, digest_of, shown
-from guard.core.evidence import Absent, Adrs, Observation, Reading
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Finding, Known, Outcome, Unknown
 from guard.core.rules.readiness import SKEW
+from guard.core.upstream_kinds import Adrs
 
 MARKDOWN = frozenset({".md", ".markdown"})
 UNREAD = frozenset({".rst", ".adoc", ".asciidoc", ".txt", ".mdx", ".org"})

@@ -9,8 +9,9 @@ from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of
-from guard.core.evidence import Attestation, Observation, Reading
+from guard.core.evidence import Observation, Reading
 from guard.core.model import Commit, Finding, Known, Unknown
+from guard.core.report_kinds import Attestation
 
 if TYPE_CHECKING:
     from guard.core.dsse import PublicKey

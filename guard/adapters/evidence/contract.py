@@ -13,8 +13,9 @@ from guard.adapters.evidence.inventory import is_stub
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, bounded, decode, shown
-from guard.core.evidence import Contract, Observation, Reading
+from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known, Outcome, Unknown
+from guard.core.report_kinds import Contract
 
 NAMED = 10
 

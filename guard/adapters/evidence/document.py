@@ -9,8 +9,9 @@ from guard.adapters.evidence.headings import body_of, fields_of, name_of
 from guard.adapters.evidence.proof import Proof, prove
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, bounded, decode, digest_of, shown
-from guard.core.evidence import Absent, Document, Observation, Reading
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Finding, Known, Outcome, Unknown
+from guard.core.upstream_kinds import Document
 
 REVIEW_FIELDS = ("reviewed", "reviewed on", "last reviewed", "review date")
 """Where a review date is looked for when the policy gives an age but names no field."""

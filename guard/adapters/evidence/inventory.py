@@ -11,9 +11,10 @@ from guard.adapters.evidence.document import REVIEW_FIELDS, review_date
 from guard.adapters.evidence.headings import body_of, fields_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, decode, digest_of, shown
-from guard.core.evidence import Absent, Inventory, Observation, Reading
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Finding, Known, Outcome
 from guard.core.rules.readiness import SKEW
+from guard.core.upstream_kinds import Inventory
 
 SUFFIXES = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
 """What counts as a document."""

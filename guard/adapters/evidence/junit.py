@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, bounded, countable, shown
-from guard.core.evidence import Junit, Observation, Reading
+from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known, Outcome
+from guard.core.report_kinds import Junit
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

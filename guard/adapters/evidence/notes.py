@@ -16,7 +16,7 @@ from guard.adapters.evidence.rows import Row, rows_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, receive
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, bounded, decode, digest_of, shown
-from guard.core.evidence import Absent, NotesKept, Observation, Reading, Submitted
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Commit, Finding, Known, Outcome, Unknown
 from guard.core.notes import (
     Contracted,
@@ -28,7 +28,9 @@ from guard.core.notes import (
     left_of_compatibility,
     left_of_release,
 )
+from guard.core.report_kinds import Submitted
 from guard.core.rules.readiness import SKEW
+from guard.core.upstream_kinds import NotesKept
 from guard.ports import Git
 
 SUFFIXES = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})

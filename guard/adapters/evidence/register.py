@@ -10,9 +10,10 @@ from guard.adapters.evidence.rows import Row, rows_of, state_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import Unreadable, digest_of, shown
 from guard.core.errors import GuardError
-from guard.core.evidence import Absent, Observation, Reading, Register
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Commit, Fact, Finding, Known, Outcome, Unknown
 from guard.core.policy import When
+from guard.core.upstream_kinds import Register
 from guard.ports import Git
 
 

@@ -16,8 +16,9 @@ from guard.adapters.evidence.severity import SEVERITIES, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import list_of, shown, table_of, text_of
-from guard.core.evidence import Observation, Reading, Sarif
+from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known
+from guard.core.report_kinds import Sarif
 
 NAMED = 10
 """How many results, and how many faults of the runs, are named one by one."""

@@ -9,9 +9,10 @@ from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, receive
 from guard.adapters.evidence.untrusted import load_json, shown, table_of
-from guard.core.evidence import Observation, Reading, Script
+from guard.core.evidence import Observation, Reading
 from guard.core.facts import Submission
 from guard.core.model import Finding, Known
+from guard.core.report_kinds import Script
 
 INTERPRETERS = frozenset({"sh", "bash", "dash", "python", "python3"})
 """What may stand before the script's own name in the command that ran it."""

@@ -9,8 +9,9 @@ from guard.adapters.evidence.secret_reports import Report, Secret, report_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
 from guard.adapters.evidence.untrusted import Unreadable, shown
-from guard.core.evidence import Absent, Observation, Reading, Secrets
+from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Finding, Known
+from guard.core.report_kinds import Secrets
 
 NAMED = 10
 """How many secrets are named one by one; never their text."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.untrusted import Unreadable, digest_of, shown
-from guard.core.evidence import Absent, Script, Submitted
+from guard.core.evidence import Absent
 from guard.core.facts import Submission
 from guard.core.model import Commit, Finding, Unknown
+from guard.core.report_kinds import Script, Submitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from guard.adapters.evidence.scanners import Advisory, Scan, scan_of
 from guard.adapters.evidence.severity import SEVERITIES, UNKNOWN, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems, receive
-from guard.core.evidence import Ignored, Observation, Reading, Vulnerabilities
+from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known
+from guard.core.report_kinds import Ignored, Vulnerabilities
 
 NAMED = 10
 """How many advisories are named one by one."""

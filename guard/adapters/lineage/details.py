@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guard.adapters.lineage.patches import bounded, compare_patches, tree_diffs
 from guard.adapters.lineage.work import Work
-from guard.core.facts import Link
+from guard.core.lineage_facts import Link
 from guard.core.model import Commit
 
 _MAX_DETAILS = 50

@@ -25,7 +25,7 @@ from guard.adapters.lineage.reverts import Reverts
 from guard.adapters.lineage.squashes import Squashes
 from guard.adapters.lineage.twins import twins
 from guard.adapters.lineage.work import Asked, Work
-from guard.core.facts import CommitFacts, LineageFacts, Link
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 
 _MAX_CANDIDATES = 5

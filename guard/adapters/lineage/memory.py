@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from guard.core.facts import CommitFacts, LineageFacts, Link
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit
 
 ENGINE = "2"

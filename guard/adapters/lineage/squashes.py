@@ -14,7 +14,7 @@ from guard.adapters.lineage.links import Claimed
 from guard.adapters.lineage.patches import patch_ids
 from guard.adapters.lineage.replay import Pick, Replay
 from guard.adapters.lineage.twins import growth
-from guard.core.facts import Link
+from guard.core.lineage_facts import Link
 from guard.core.model import Commit
 
 _MAX_NAMED = 30

@@ -13,7 +13,7 @@ from guard.adapters.lineage.history import Book, History
 from guard.adapters.lineage.links import Claimed
 from guard.adapters.lineage.replay import Outcome, Pick, Replay
 from guard.adapters.lineage.reverts import Reverts
-from guard.core.facts import Link
+from guard.core.lineage_facts import Link
 from guard.core.model import Commit
 
 

@@ -29,7 +29,8 @@ from guard.core.rules.approvals import match_roles
 from guard.core.rules.lineage import NoPolicy, Standing, judge_commits
 
 if TYPE_CHECKING:
-    from guard.core.policy import BreakGlass, Lineage
+    from guard.core.policy import BreakGlass
+    from guard.core.policy_branch import Lineage
 
 ID = "break-glass"
 TITLE = "Break-glass"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from guard.core.commands import Command
 from guard.core.evidence import Signoff, leaves
-from guard.core.facts import Speaker
+from guard.core.forge_facts import Speaker
 from guard.core.model import Fact, Known, Unknown
-from guard.core.policy import RULES, Policy
+from guard.core.policy import Policy
+from guard.core.policy_names import RULES
 
 ANYBODY = frozenset({"recheck", "explain"})
 """What the proposer may ask too, without write access: it changes nothing."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from guard.core.facts import CommitFacts
 from guard.core.globs import matches
+from guard.core.lineage_facts import CommitFacts
 
 if TYPE_CHECKING:
-    from guard.core.policy import Exemption
+    from guard.core.policy_branch import Exemption
 
 
 def applicable(facts: CommitFacts, exemptions: Iterable[Exemption]) -> tuple[Exemption, ...]:

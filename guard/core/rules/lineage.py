@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from guard.core.facts import CommitFacts, LineageFacts, Link
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
 from guard.core.model import Commit, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.rules.exemptions import applicable, describe
 
 if TYPE_CHECKING:
-    from guard.core.policy import Exemption, Lineage
+    from guard.core.policy_branch import Exemption, Lineage
 
 CLAIMED = frozenset({"trailer", "change-id"})
 """The links that a person made; only these can be adapted or altered. The others are guesses of ours."""

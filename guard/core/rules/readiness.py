@@ -23,11 +23,12 @@ from guard.core.evidence import (
     Observation,
     Reading,
     Signoff,
-    Submitted,
 )
 from guard.core.facts import ConditionFacts
 from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, blocked, worst
-from guard.core.policy import GROUPS, Gate
+from guard.core.policy import Gate
+from guard.core.policy_names import GROUPS
+from guard.core.report_kinds import Submitted
 from guard.core.rules.conditions import Applies, DoesNotHold, Undecided, applies
 from guard.core.rules.waivers import NOTHING_WAIVED, Waiving
 
