@@ -19,7 +19,6 @@ from guard.core.facts import (
     ApprovalFacts,
     BreakGlassAsk,
     CandidateFacts,
-    CommitFacts,
     ConditionFacts,
     Consent,
     Debt,
@@ -28,21 +27,25 @@ from guard.core.facts import (
     Facts,
     HoldMark,
     Incident,
-    LineageFacts,
-    Link,
     Objection,
     Proposal,
     QueueEntry,
     Waiver,
     WaiverFacts,
 )
-from guard.core.model import Commit, Decision, Fact, Finding, Known, Outcome, Unknown
-from guard.core.policy import AUTHORS, GROUPS, RULES, Policy
+from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
+from guard.core.model import Commit, Decision, Fact, Finding, Known, Unknown
+from guard.core.policy import AUTHORS, Policy
+from guard.core.policy_names import GROUPS, RULES
 from guard.core.policy_text import LoadedPolicy
 from tests.builders import NEW, NOW, OLD, UPSTREAM, candidate
 
 BRANCH = "release/platform-control"
-ROLES = {"platform": frozenset({"ann", "pat"}), "security": frozenset({"sam", "ann"}), "ops": frozenset({"ola"})}
+ROLES = {
+    "platform": frozenset({"ann", "pat"}),
+    "security": frozenset({"sam", "ann"}),
+    "ops": frozenset({"ola"}),
+}
 DAY = timedelta(days=1)
 LOST = Unknown("HTTP 502 from the other side", "try again", ("operator",))
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -102,7 +105,9 @@ LEAVES = st.sampled_from(sorted(LEAF)).flatmap(
 EVIDENCE = st.recursive(
     LEAVES,
     lambda inner: st.builds(
-        lambda how, parts: {how: parts}, st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=2)
+        lambda how, parts: {how: parts},
+        st.sampled_from(["all", "any"]),
+        st.lists(inner, min_size=1, max_size=2),
     ),
     max_leaves=3,
 )
@@ -137,7 +142,6 @@ def gates(draw: Draw) -> list[dict[str, Any]]:
 
 
 SUBSETS = st.lists(st.sampled_from(["platform", "security", "ops"]), min_size=1, max_size=2, unique=True)
-NO_OR = st.none() | st.just({})
 
 
 @st.composite
@@ -146,7 +150,9 @@ def policies(draw: Draw) -> Policy:
     lineage = {
         "adaptations": draw(st.just([]) | SUBSETS),
         "alterations": draw(st.just([]) | SUBSETS),
-        "exemptions": draw(st.just([]) | SUBSETS.map(lambda roles: [{"paths": ["tox.ini"], "approval": roles}])),
+        "exemptions": draw(
+            st.just([]) | SUBSETS.map(lambda roles: [{"paths": ["tox.ini"], "approval": roles}])
+        ),
     }
     waivers = draw(
         st.none()
@@ -217,7 +223,9 @@ def proposal(id: str = "7", **fields: Any) -> Proposal:
 
 @st.composite
 def approval_facts(draw: Draw) -> ApprovalFacts:
-    actors = draw(st.just(["pat", "sam", "ola"]) | st.lists(st.sampled_from(["ann", "pat", "sam", "ola"]), unique=True))
+    actors = draw(
+        st.just(["pat", "sam", "ola"]) | st.lists(st.sampled_from(["ann", "pat", "sam", "ola"]), unique=True)
+    )
     older = draw(st.sampled_from(["", "", "re-pick", "target-merge"]))
     given = tuple(approval(actor, commit=OLD if older and actor == "pat" else NEW) for actor in actors)
     kept = {OLD: older} if older else {}
@@ -277,7 +285,9 @@ def pleas(draw: Draw, world: World) -> World:
 
 @st.composite
 def waiver(draw: Draw, gate: str, finding: Finding, number: int) -> Waiver:
-    people = draw(st.just(("ann", "pat", "sam", "ola")) | st.lists(st.sampled_from(["ann", "pat", "sam"]), unique=True))
+    people = draw(
+        st.just(("ann", "pat", "sam", "ola")) | st.lists(st.sampled_from(["ann", "pat", "sam"]), unique=True)
+    )
     return Waiver(
         id=f"sha256:{number:064x}",
         target=BRANCH,
@@ -294,14 +304,18 @@ def waiver(draw: Draw, gate: str, finding: Finding, number: int) -> Waiver:
 
 
 def ask(actor: str, minutes: int) -> BreakGlassAsk:
-    return BreakGlassAsk(actor, f"key:{actor}", BRANCH, NEW, NOW - timedelta(minutes=minutes), "billing is down")
+    return BreakGlassAsk(
+        actor, f"key:{actor}", BRANCH, NEW, NOW - timedelta(minutes=minutes), "billing is down"
+    )
 
 
 ASKS = st.sampled_from(
     [(), (), (ask("pat", 9), ask("sam", 8)), (ask("pat", 9),), (ask("pat", 9), ask("sam", 8), ask("ola", 7))]
 )
 DEBT = Debt(OLD, ("pat", "sam"), seen(lineage_facts((commit_facts(8),))))
-DEBTS = st.sampled_from([(), (), (replace(DEBT, lineage=seen(lineage_facts((commit_facts(3, remerge="same"),)))),)])
+DEBTS = st.sampled_from(
+    [(), (), (replace(DEBT, lineage=seen(lineage_facts((commit_facts(3, remerge="same"),)))),)]
+)
 
 
 # Ways to make one thing worse --------------------------------------------------------------------------------------
@@ -343,7 +357,11 @@ def _older(was: Known[Observation]) -> Known[Observation]:
 def _approvals(change: Callable[[ApprovalFacts, Draw], ApprovalFacts]) -> Worse:
     def worse(world: World, draw: Draw) -> World:
         was = world.facts.approvals
-        return _with(world, approvals=replace(was, value=change(was.value, draw))) if isinstance(was, Known) else world
+        return (
+            _with(world, approvals=replace(was, value=change(was.value, draw)))
+            if isinstance(was, Known)
+            else world
+        )
 
     return worse
 
@@ -353,7 +371,9 @@ def _each_approval(**fields: Any) -> Worse:
         chosen = draw(st.sampled_from(range(len(was.approvals)))) if was.approvals else None
         return replace(
             was,
-            approvals=tuple(replace(one, **fields) if at == chosen else one for at, one in enumerate(was.approvals)),
+            approvals=tuple(
+                replace(one, **fields) if at == chosen else one for at, one in enumerate(was.approvals)
+            ),
         )
 
     return _approvals(change)
@@ -374,9 +394,11 @@ def _one_role(change: Callable[[Fact[frozenset[str]], Draw], Fact[frozenset[str]
 
 
 def _leaves_it(was: Fact[frozenset[str]], draw: Draw) -> Fact[frozenset[str]]:
-    return replace(was, value=was.value - {draw(st.sampled_from(["ann", "pat", "sam", "ola"]))}) if isinstance(
-        was, Known
-    ) else was
+    return (
+        replace(was, value=was.value - {draw(st.sampled_from(["ann", "pat", "sam", "ola"]))})
+        if isinstance(was, Known)
+        else was
+    )
 
 
 def _more(fact: str, thing: Any) -> Worse:
@@ -384,7 +406,9 @@ def _more(fact: str, thing: Any) -> Worse:
 
     def worse(world: World, draw: Draw) -> World:
         was = getattr(world.facts, fact)
-        return _with(world, **{fact: replace(was, value=(*was.value, thing)) if isinstance(was, Known) else was})
+        return _with(
+            world, **{fact: replace(was, value=(*was.value, thing)) if isinstance(was, Known) else was}
+        )
 
     return worse
 
@@ -400,12 +424,14 @@ def _candidate(**fields: Any) -> Worse:
 def _proposals(change: Callable[[tuple[Proposal, ...]], tuple[Proposal, ...]]) -> Worse:
     def worse(world: World, _draw: Draw) -> World:
         was = world.facts.candidate.proposals
-        return _candidate(proposals=seen(change(was.value)))(world, _draw) if isinstance(was, Known) else world
+        return (
+            _candidate(proposals=seen(change(was.value)))(world, _draw) if isinstance(was, Known) else world
+        )
 
     return worse
 
 
-def _commit(**fields: Any) -> Worse:
+def _commit(change: Callable[[CommitFacts], CommitFacts]) -> Worse:
     """A commit of which less is proved. One that is exempted is asked for approvals in place of a proof, and so is
     left alone."""
 
@@ -415,10 +441,20 @@ def _commit(**fields: Any) -> Worse:
             return world
         commits = was.value.commits
         at = draw(st.sampled_from(range(len(commits))))
-        changed = commits[at] if commits[at].paths else replace(commits[at], **fields)
+        changed = commits[at] if commits[at].paths else change(commits[at])
         return _with(world, lineage=seen(lineage_facts((*commits[:at], changed, *commits[at + 1 :]))))
 
     return worse
+
+
+def _by_hand(was: CommitFacts) -> CommitFacts:
+    """Not the other way: whether a conflict or a difference is let pass sooner is the policy's to say."""
+    links = tuple(replace(link, pick="different" if link.pick == "same" else link.pick) for link in was.links)
+    return replace(was, on_upstream=False, remerge="different" if was.remerge else None, links=links)
+
+
+def _reverted(was: CommitFacts) -> CommitFacts:
+    return replace(was, on_upstream=False, links=tuple(replace(link, reverted_by=OLD) for link in was.links))
 
 
 def _one_more_commit(world: World, _draw: Draw) -> World:
@@ -433,7 +469,9 @@ def _conditions(**fields: Any) -> Worse:
 
 
 def _entries(state: Fact[str | None]) -> Worse:
-    return lambda world, _draw: _conditions(entries=dict.fromkeys(world.facts.conditions.entries, state))(world, _draw)
+    return lambda world, _draw: _conditions(entries=dict.fromkeys(world.facts.conditions.entries, state))(
+        world, _draw
+    )
 
 
 def _waivers(change: Callable[[Waiver], Waiver | None]) -> Worse:
@@ -521,14 +559,12 @@ WORSE: dict[str, Worse] = {
     "the proposal is from a fork": _proposals(lambda was: tuple(replace(one, from_fork=True) for one in was)),
     "proposals are lost": _candidate(proposals=LOST),
     "a commit is not on upstream": _one_more_commit,
-    "a commit has no link": _commit(on_upstream=False, remerge=None, links=()),
-    "a commit could not be read": _commit(on_upstream=False, remerge=None, links=(), unknown="missing object"),
-    "a commit was changed by hand": _commit(
-        on_upstream=False, remerge=None, links=(Link("trailer", UPSTREAM, "different"),)
+    "a commit has no link": _commit(lambda was: replace(was, on_upstream=False, remerge=None, links=())),
+    "a commit could not be read": _commit(
+        lambda was: replace(was, on_upstream=False, remerge=None, links=(), unknown="missing object")
     ),
-    "an origin was reverted": _commit(
-        on_upstream=False, remerge=None, links=(Link("trailer", UPSTREAM, "same", reverted_by=OLD),)
-    ),
+    "a commit was changed by hand": _commit(_by_hand),
+    "an origin was reverted": _commit(_reverted),
     "lineage is lost": _lost("lineage"),
     "what a condition needs changed": _conditions(changed=seen(("cmd/api/b.go",))),
     "what changed is lost": _conditions(changed=LOST),
@@ -559,6 +595,3 @@ def worlds(draw: Draw, *, spoilt: int = 2) -> World:
         if name != "the policy is lost":
             world = WORSE[name](world, draw)
     return draw(pleas(world)) if draw(st.booleans()) else world
-
-
-__all__ = ["WORSE", "World", "worlds", "policies", "Outcome"]

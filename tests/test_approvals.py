@@ -292,6 +292,14 @@ def test_roles_that_approved() -> None:
     assert approved_roles(RULE, nameless, known(MEMBERS), head=NEW) == frozenset()
 
 
+def test_who_objects_may_hold_the_role_that_nobody_can_read() -> None:
+    objection = Objection("ops", NOW)
+    facts = Known(ApprovalFacts((approval("both"),), AUTHORS, (objection,)), "t", NOW)
+    held = known({**MEMBERS, "ops": {"ops"}})
+    assert approved_roles(RULE, facts, held, head=NEW) == frozenset()
+    assert approved_roles(RULE, facts, {**held, "ops": Unknown("HTTP 502")}, head=NEW) == frozenset()
+
+
 NAMES = st.sampled_from(["ann", "Ann", "bob", "cy", "dee"])
 ROLES = st.sampled_from(["a", "b", "c", "d"])
 PEOPLE = st.frozensets(NAMES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_one_role_alone_takes_two_of_its_holders() -> None:
     rule = BreakGlass(roles=("platform",))
     assert judged(ask("pat"), rule=rule)["lineage"].outcome is Outcome.FAIL
     assert judged(ask("pat"), ask("ann", 1), rule=rule)["lineage"].outcome is Outcome.WAIVED
+
+
+def test_it_is_judged_at_any_moment_that_there_is() -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    at_the_end = tuple(replace(ask(actor), at=last) for actor in ("pat", "sam"))
+    assert judged(*at_the_end, at=last)["lineage"].outcome is Outcome.FAIL
+    assert judged(at_the_end[0], at=last)["break-glass"].next_change_at == last
+    assert judged(ask("pat"), ask("sam"), at=first)["lineage"].outcome is Outcome.FAIL
 
 
 def test_half_of_it_is_told_with_its_end() -> None:

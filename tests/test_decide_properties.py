@@ -1,20 +1,28 @@
-"""The decision engine as a whole: always an answer, never milder for less, and the same in whatever order it is asked."""
+"""The decision engine as a whole: always an answer, never milder for less, the same in whatever order it is asked."""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from guard.core.facts import Facts
-from guard.core.model import Decision, Known, Verdict
-from tests.builders import NOW
-from tests.decide_worlds import LOST, WORSE, World, worlds
+from guard.core.errors import PolicyError
+from guard.core.evidence import Observation, Reading
+from guard.core.facts import Consent, Facts, Waiver, WaiverFacts
+from guard.core.model import Decision, Known, Outcome, Unknown, Verdict
+from guard.core.policy import Gate, Policy
+from guard.core.policy_text import parse_policy
+from guard.core.rules.readiness import judge_readiness
+from guard.core.rules.waivers import judge_waivers
+from tests.builders import NEW, NOW, candidate, verdict
+from tests.decide_worlds import BRANCH, LOST, ROLES, WORSE, World, worlds
+from tests.evidence_fakes import asks, codes, read, sources
 from tests.test_snapshot import anything
 
 THOROUGH = 20 if os.environ.get("GUARD_TEST_LONG") else 1
@@ -88,7 +96,11 @@ def test_the_order_of_gates_and_facts_does_not_matter(world: World, random: Any)
     assert isinstance(world.policy, Known)
     loaded = replace(world.policy, value=replace(world.policy.value, policy=gates))
     first, second = world.decided(), replace(world, facts=other, policy=loaded).decided()
-    assert (first.allowed, first.outcome, first.exit_status) == (second.allowed, second.outcome, second.exit_status)
+    assert (first.allowed, first.outcome, first.exit_status) == (
+        second.allowed,
+        second.outcome,
+        second.exit_status,
+    )
     assert _by_id(first) == _by_id(second)
     assert first.waivers == second.waivers
     assert first.next_change_at == second.next_change_at
@@ -109,3 +121,68 @@ def test_nothing_changes_by_itself_before_the_decision_says_so(world: World, min
 @settings(QUICK, max_examples=40 * THOROUGH)
 def test_a_narrowed_question_is_never_a_go(world: World, rule: str) -> None:
     assert not replace(world, only=(rule,)).decided().allowed
+
+
+GATE = """
+[[gates]]
+id = "security.leaks"
+group = "security"
+title = "Secrets"
+evidence = { kind = "secrets", source = "leaks" }
+"""
+
+
+def test_a_policy_with_an_id_twice_is_refused_and_would_be_an_error() -> None:
+    with pytest.raises(PolicyError, match=r"'security.leaks' is the id of gates\[0\]"):
+        parse_policy(
+            f'version = 1\n[project]\nforge = "local"\nrepository = "a/b"\n{GATE}{GATE}'.encode(), where="x"
+        )
+    gate = Gate.model_validate(tomllib.loads(GATE)["gates"][0])
+    reading: Reading = Known(Observation("clean", (), NEW, NOW), "leaks", NOW)
+    twice = judge_readiness(
+        [gate, gate], {gate.id: reading}, approvals=verdict("approvals"), candidate=candidate(), now=NOW
+    )
+    assert [one.outcome for one in twice if one.id == gate.id] == [Outcome.ERROR, Outcome.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        pytest.param(
+            "r.md", "| ID | Status |\n|-|-|\n| A-1 | done |\n| A-1 | open |\n", id="rows-that-differ"
+        ),
+        pytest.param("r.md", "| ID | Status | Status |\n|-|-|-|\n| A-1 | done | open |\n", id="two-columns"),
+        pytest.param("r.yaml", "A-1: done\nA-1: open\n", id="a-key-of-yaml"),
+        pytest.param("r.yaml", "- {id: A-1, status: done}\n- {id: A-1, status: open}\n", id="two-entries"),
+        pytest.param("r.json", '{"A-1": "done", "A-1": "open"}', id="a-key-of-json"),
+    ],
+)
+def test_an_id_that_a_register_has_twice_is_no_evidence(path: str, text: str) -> None:
+    asked = asks(kind="register", path=path, entry="A-1", state=["done"])
+    reading = read(asked, sources(files={path: text.encode()}))
+    assert isinstance(reading, Unknown) or codes(reading)
+
+
+def test_a_waiver_whose_id_is_there_twice_counts_for_nothing() -> None:
+    """Whichever of the two people approved, nobody can tell."""
+    rule = {"roles": ["platform", "security"], "mandatory": ["*"]}
+    gate = tomllib.loads(GATE)["gates"][0]
+    policy = Policy.model_validate(
+        {
+            "version": 1, "project": {"forge": "local", "repository": "a/b"},
+            "branches": {BRANCH: {"upstream": "master"}}, "gates": [gate], "waivers": rule,
+        }
+    )  # fmt: skip
+    given = Waiver(
+        "sha256:1", BRANCH, "security.leaks", "x.y:1", NEW, "r", "cid", NOW, NOW + timedelta(days=1),
+        consents=(Consent("pat", NOW), Consent("sam", NOW)),
+    )  # fmt: skip
+    members: dict[str, Any] = {role: Known(people, "t", NOW) for role, people in ROLES.items()}
+
+    def why(*asked: Waiver) -> set[tuple[str, ...]]:
+        facts = WaiverFacts(Known(asked, "t", NOW))
+        found = judge_waivers(policy, facts, members, candidate=candidate(), now=NOW)
+        return {ruling.why for rulings in found.rulings.values() for ruling in rulings}
+
+    assert why(given) == {()}
+    assert why(given, replace(given, finding="x.z:2")) == {("its id is there more than once",)}

@@ -152,6 +152,9 @@ BOTH = Lineage(adaptations=("platform", "security"))
             facts(Link("patch-id", A, "different", reverted_by=C)),
             Lineage(), set(), Outcome.FAIL, "lineage.missing", id="a-guess-claims-nothing",
         ),
+        pytest.param(
+            facts(Link("hearsay", A, "different")), Lineage(), set(), Outcome.FAIL, "lineage.missing", id="odd-link"
+        ),
         pytest.param(facts(unknown="why"), Lineage(), set(), Outcome.ERROR, "lineage.error", id="unknown"),
         pytest.param(
             facts(PROVED, unknown="why"), Lineage(), set(), Outcome.PASS, "", id="unknown-but-proved"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -29,6 +29,12 @@ def format_duration(span: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def later(moment: datetime, span: timedelta) -> datetime:
+    """So much later; where no calendar goes that far, the last moment that there is."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return moment + span if last - moment > span else last
 
 
 Duration = Annotated[

@@ -67,8 +67,11 @@ def judge_approvals(
 def approved_roles(
     rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
 ) -> frozenset[str]:
-    """The roles of which some member's approval of `head` counts; unknown facts, and an objection, give none."""
+    """The roles of which some member's approval of `head` counts; unknown facts, and an objection, give none. Where it
+    is not known who holds a role, whoever objects may hold it."""
     if isinstance(facts, Unknown) or _unknown_authorship(rule, facts.value):
+        return frozenset()
+    if facts.value.objections and any(isinstance(fact, Unknown) for fact in members.values()):
         return frozenset()
     if _objections(facts.value, members, tuple(members)):
         return frozenset()

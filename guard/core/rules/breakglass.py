@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from guard.core.durations import later
 from guard.core.facts import BreakGlassAsk, Debt, EmergencyFacts
 from guard.core.model import (
     Candidate,
@@ -82,7 +83,7 @@ def judge_emergency(
     opening = standing_opening(rule, mine, members, now=now)
     if opening is not None:
         return [*(_let_pass(one, opening) for one in found), _opened(opening)]
-    waiting = [one for one in mine if now - WINDOW < one.at <= now]
+    waiting = [one for one in mine if one.at <= now and now - one.at < WINDOW]
     return [*found, *([_half_open(rule, waiting)] if waiting else [])]
 
 
@@ -97,7 +98,7 @@ def standing_opening(
         people = _holders(rule, fresh, members)
         if people:
             opened = [one for one in fresh if one.actor in people]
-            found = Opening(people, ask.at, ask.at + rule.lasts, tuple(one.reason for one in opened))
+            found = Opening(people, ask.at, later(ask.at, rule.lasts), tuple(one.reason for one in opened))
             fresh = []
     return found if found is not None and found.at <= now < found.expires else None
 
@@ -150,7 +151,7 @@ def _opened(opening: Opening) -> Verdict:
 
 def _half_open(rule: BreakGlass, waiting: Sequence[BreakGlassAsk]) -> Verdict:
     first = min(waiting, key=lambda one: one.at)
-    until = first.at + WINDOW
+    until = later(first.at, WINDOW)
     return Verdict(
         ID,
         TITLE,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CLAIMED = frozenset({"trailer", "change-id"})
 """The links that a person made; only these can be adapted or altered. The others are guesses of ours."""
 
-_VIA_ORDER = ("trailer", "change-id", "revert", "reapply", "patch-id", "squash")
+_VIA_RANK = {
+    via: rank for rank, via in enumerate(("trailer", "change-id", "revert", "reapply", "patch-id", "squash"))
+}
 
 
 class Standing(StrEnum):
@@ -172,7 +174,7 @@ class _Judge:
         if facts.remerge == "upstream":
             why = f"merges {self.upstream}, and its tree is exactly that of {self.upstream}'s head"
             return self._passes(facts, Standing.CLEAN_MERGE, why, "merge")
-        links = sorted(facts.links, key=lambda link: _VIA_ORDER.index(link.via))
+        links = sorted(facts.links, key=lambda link: _VIA_RANK.get(link.via, len(_VIA_RANK)))
         standing = [link for link in links if not self._is_reverted(facts, link)]
         proven = next((link for link in standing if link.pick == "same"), None)
         if proven is not None:

@@ -7,6 +7,7 @@ time, or for another commit it counts for nothing, and the decision says why.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -79,6 +80,7 @@ def judge_waivers(
     rule = policy.waivers
     asked = facts.asked.value if isinstance(facts.asked, Known) else ()
     mandatory = {gate.id: gate.mandatory for gate in policy.gates}
+    times = Counter(waiver.id for waiver in asked)
     found: dict[tuple[str, str], list[Ruling]] = {}
     for waiver in asked:
         if waiver.target != candidate.branch:
@@ -88,6 +90,7 @@ def judge_waivers(
         else:
             approvers, lacking = _people(rule, waiver, members)
             why = (
+                *(("its id is there more than once",) if times[waiver.id] > 1 else ()),
                 *_scope(rule, waiver, mandatory),
                 *_commit(rule, waiver, candidate),
                 *_time(rule, waiver, now),
