@@ -34,14 +34,18 @@ if TYPE_CHECKING:
     from guard.journeys.debt import Told
     from guard.journeys.permits import Question
 
-ELSEWHERE = frozenset({"evidence", "signoff", "waiver-requested", "waiver-approved", "waiver-withdrawn"})
+ELSEWHERE = frozenset(
+    {
+        "evidence", "signoff", "waiver-requested", "waiver-approved", "waiver-withdrawn", "hold-placed", "hold-lifted",
+    }
+)  # fmt: skip
 """The statements that count where a forge knows the rest: people approve on the forge itself."""
 
 STATEMENTS = tuple(
     f"statement.{name}"
     for name in (
         "approval", "approval-withdrawn", "incident-opened", "incident-closed", "proposal-opened",
-        "proposal-closed", "signoff", "evidence",
+        "proposal-closed", "signoff", "evidence", "hold-placed", "hold-lifted",
     )
 )  # fmt: skip
 

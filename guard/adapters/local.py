@@ -32,6 +32,7 @@ from guard.core.standing import (
     Received,
     latest_proposals,
     open_incidents,
+    own_mark,
     received_of,
     recorded_asks,
     recorded_holds,
@@ -48,6 +49,7 @@ T = TypeVar("T")
 APPROVALS = ("statement.approval", "statement.approval-withdrawn")
 INCIDENTS = ("statement.incident-opened", "statement.incident-closed")
 HOLDS = ("statement.hold-placed", "statement.hold-lifted")
+OWN_HOLDS = ("hold.placed", "hold.ended")
 WAIVERS = ("statement.waiver-requested", "statement.waiver-approved", "statement.waiver-withdrawn")
 PROPOSALS = ("statement.proposal-opened", "statement.proposal-closed")
 
@@ -177,10 +179,15 @@ class LocalForge:
         )
 
     def holds(self, target: str) -> Fact[tuple[HoldMark, ...]]:
+        def marks() -> Iterator[Received | HoldMark]:
+            for entry in self._ledger.entries(*HOLDS, *OWN_HOLDS):
+                if entry.kind in HOLDS:
+                    yield received_of(entry.at, entry.body)
+                elif entry.body.get("ref") == f"refs/heads/{target}":
+                    yield own_mark(entry.at, entry.kind, entry.body)
+
         return self._fact(
-            f"whether promotions of {target} are held",
-            "ledger",
-            lambda: recorded_holds(self._record(*HOLDS), target),
+            f"whether promotions of {target} are held", "ledger", lambda: recorded_holds(marks(), target)
         )
 
     def break_glass(self, target: str) -> Fact[tuple[BreakGlassAsk, ...]]:

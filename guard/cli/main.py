@@ -28,7 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "incident": ("guard.cli.incident:incident", "Open, close and list incidents that stop promotions."),
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
     "hold": ("guard.cli.hold:hold", "Stop every promotion of a branch until it is lifted."),
-    "unhold": ("guard.cli.hold:unhold", "Lift what holds the promotions of a branch."),
+    "unhold": ("guard.cli.hold:unhold", "Say that a hold on a branch's promotions may end."),
+    "holds": ("guard.cli.hold:holds", "List what holds the promotions of a branch."),
     "break-glass": (
         "guard.cli.break_glass:break_glass",
         "Ask, as one of two, to let a head pass in an emergency.",

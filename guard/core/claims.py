@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from guard.core.model import Commit
-from guard.core.policy_names import BranchName, GateId
+from guard.core.policy_names import HOLD_PATTERN, BranchName, GateId
 
 MAX_TEXT = 500
 MAX_NOTE = 2000
@@ -108,18 +108,21 @@ class BreakGlassAsked:
 
 @dataclass(frozen=True, slots=True)
 class HoldPlaced:
-    """No promotion of the branch until somebody who may lifts it."""
+    """No promotion of the branch until somebody who may lifts it; `kind` is `manual` or `maintenance`."""
 
     target: str
     reason: str
+    kind: str = "manual"
 
 
 @dataclass(frozen=True, slots=True)
 class HoldLifted:
-    """Whatever holds the branch's promotions is over; whether that counts depends on who says so."""
+    """This hold on the branch's promotions may end, or ("") all that need not be named; whether that counts depends on
+    who says so."""
 
     target: str
     reason: str
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +311,22 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
         {"target": branch_name, "proposal": _proposal_id, "head": _commit, "title": _text(MAX_TEXT)},
     ),
     "proposal-closed": (ProposalClosed, {"target": branch_name, "proposal": _proposal_id}),
-    "hold-placed": (HoldPlaced, {"target": branch_name, "reason": _text(MAX_TEXT, empty=False)}),
-    "hold-lifted": (HoldLifted, {"target": branch_name, "reason": _text(MAX_TEXT)}),
+    "hold-placed": (
+        HoldPlaced,
+        {
+            "target": branch_name,
+            "reason": _text(MAX_TEXT, empty=False),
+            "kind": _matching("manual|maintenance", "manual or maintenance"),
+        },
+    ),
+    "hold-lifted": (
+        HoldLifted,
+        {
+            "target": branch_name,
+            "reason": _text(MAX_TEXT),
+            "hold": _matching(f"({HOLD_PATTERN})?", 'the id of a hold, or ""'),
+        },
+    ),
     "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
     "waiver-requested": (WaiverRequested, _WAIVER_REQUEST),
     "waiver-approved": (WaiverApproved, _WAIVER),
@@ -317,7 +334,11 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
 }
 """Every type of statement."""
 
-ADDED: Mapping[str, Mapping[str, object]] = {"evidence": {"said": ""}}
+ADDED: Mapping[str, Mapping[str, object]] = {
+    "evidence": {"said": ""},
+    "hold-placed": {"kind": "manual"},
+    "hold-lifted": {"hold": ""},
+}
 """Fields that statements made before they were there lack, and what they then hold."""
 
 TYPE_OF: Mapping[type[Claim], str] = {made: name for name, (made, _) in CLAIMS.items()}

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from guard.core.policy_names import GATE_PATTERN
+from guard.core.policy_names import GATE_PATTERN, HOLD_PATTERN
 
 WORD = "/guard"
 MOST = 5
@@ -26,13 +26,14 @@ LONGEST_TEXT = 500
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command as it was written (`line`). `gate` is a gate's or rule's id; `text` a note or a reason; `until` the
-    moment at which what is asked for ends."""
+    moment at which what is asked for ends; `hold` the kind of a hold to place, or the id of one to lift."""
 
     name: str
     line: str
     gate: str = ""
     text: str = ""
     until: datetime | None = None
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,19 @@ def _because(command: Command, rest: str) -> Command:
     return _worded(command, found[1].strip())
 
 
-def _perhaps_because(command: Command, rest: str) -> Command:
-    return _because(command, rest) if rest else command
+def _holding(command: Command, rest: str) -> Command:
+    word, _, more = rest.partition(" ")
+    if word != "maintenance":
+        return _because(command, rest)
+    return replace(_because(command, more.strip()), hold=word)
+
+
+def _unholding(command: Command, rest: str) -> Command:
+    word, _, more = rest.partition(" ")
+    if not re.fullmatch(HOLD_PATTERN, word):
+        return _because(command, rest) if rest else command
+    named = replace(command, hold=word)
+    return _because(named, more.strip()) if more.strip() else named
 
 
 def _gated(command: Command, gate: str, *, until: datetime | None = None) -> Command:
@@ -158,7 +170,7 @@ def _gated(command: Command, gate: str, *, until: datetime | None = None) -> Com
 def _worded(command: Command, text: str) -> Command:
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"at most {LONGEST_TEXT} characters")
-    return Command(command.name, command.line, command.gate, text, command.until)
+    return replace(command, text=text)
 
 
 def _moment(text: str) -> datetime:
@@ -179,8 +191,8 @@ FORMS: Mapping[str, tuple[str, Callable[[Command, str], Command]]] = {
     "explain": ("explain GATE", _with_gate),
     "signoff": ("signoff GATE [note]", _signing),
     "waive": ("waive GATE until DATE because …", _waiving),
-    "hold": ("hold because …", _because),
-    "unhold": ("unhold [because …]", _perhaps_because),
+    "hold": ("hold [maintenance] because …", _holding),
+    "unhold": ("unhold [HOLD] [because …]", _unholding),
     "break-glass": ("break-glass because …", _because),
 }
 """Every command: how it is written, and how what follows its name is read (ValueError says what was expected)."""

@@ -268,12 +268,21 @@ class BreakGlassAsk:
 
 @dataclass(frozen=True, slots=True)
 class HoldMark:
-    """Somebody held the promotions of a branch, or (`lifts`) lifted what was held until then."""
+    """Promotions of a branch were held, or (`lifts`) somebody said that a hold may end.
+
+    `kind` is one of `HOLD_KINDS`; `id` names the hold (for a lift the one that is meant, "" for all that need not be
+    named). `actor` is "" where the guard itself did it; a lift of its own `ends` the hold, whoever else would have to
+    agree. `barred` may not lift it: who is known to have caused it.
+    """
 
     actor: str
     at: datetime
     reason: str
     lifts: bool = False
+    id: str = ""
+    kind: str = "manual"
+    barred: tuple[str, ...] = ()
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,14 @@ TRAILER_PATTERN = r"^[A-Za-z][A-Za-z0-9-]*$"
 ROLE_PATTERN = r"^[a-z][a-z0-9-]*$"
 
 
+HOLD_PATTERN = r"[a-z]+-[0-9a-f]{12}"
+"""The id of a hold: its kind (`hold` for those that people placed) and 12 hex digits."""
+
+
+HOLD_KINDS = ("manual", "maintenance", "smoke", "drift", "alarm")
+"""Why promotions are held. People place the first two, the guard itself the others."""
+
+
 GateId = Annotated[str, StringConstraints(pattern=GATE_PATTERN, max_length=100)]
 
 

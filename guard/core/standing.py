@@ -128,13 +128,47 @@ def recorded_submissions(record: Iterable[Received], source: str) -> tuple[Submi
     )
 
 
-def recorded_holds(record: Iterable[Received], target: str) -> tuple[HoldMark, ...]:
-    """Everything that held the branch's promotions or lifted it, in the order of receipt."""
-    return tuple(
-        HoldMark(one.statement.by, one.at, claim.reason, lifts=isinstance(claim, HoldLifted))
-        for one in record
-        if isinstance(claim := one.statement.claim, HoldPlaced | HoldLifted) and claim.target == target
-    )
+def recorded_holds(record: Iterable[Received | HoldMark], target: str) -> tuple[HoldMark, ...]:
+    """Everything that held the branch's promotions or lifted it, in the order of receipt, the guard's own marks among
+    people's statements. One key is one person, whatever names it may sign with: its first name is told."""
+    names: dict[str, str] = {}
+    marks: list[HoldMark] = []
+    for one in record:
+        if isinstance(one, HoldMark):
+            marks.append(one)
+            continue
+        claim = one.statement.claim
+        if not isinstance(claim, HoldPlaced | HoldLifted):
+            continue
+        actor = names.setdefault(one.key, one.statement.by)
+        if claim.target != target:
+            continue
+        if isinstance(claim, HoldPlaced):
+            marks.append(HoldMark(actor, one.at, claim.reason, id=hold_id(one.digest), kind=claim.kind))
+        else:
+            marks.append(HoldMark(actor, one.at, claim.reason, lifts=True, id=claim.hold))
+    return tuple(marks)
+
+
+def hold_id(digest: str) -> str:
+    """The id of the hold that a statement with this digest (`sha256:…`) placed."""
+    return f"hold-{digest.removeprefix('sha256:')[:12]}"
+
+
+def own_mark(at: str, kind: str, body: Mapping[str, object]) -> HoldMark:
+    """The guard's own mark in an entry `hold.placed` or `hold.ended`. Raises StatementError."""
+    try:
+        moment = datetime.fromisoformat(at).astimezone(UTC)
+        name, because = str(body["hold"]), str(body["because"])
+        if kind == "hold.ended":
+            return HoldMark("", moment, because, lifts=True, id=name, ends=True)
+        barred = body["barred"]
+        listed = tuple(map(str, barred)) if isinstance(barred, list | tuple) else ()
+        return HoldMark("", moment, because, id=name, kind=str(body["kind"]), barred=listed)
+    except (KeyError, ValueError):
+        raise StatementError(
+            "an entry of the ledger about a hold cannot be read", fix="guard audit verify"
+        ) from None
 
 
 def recorded_asks(record: Iterable[Received], target: str) -> tuple[BreakGlassAsk, ...]:

@@ -200,11 +200,11 @@ def _break_glass(command: Command, _by: str, post: Post) -> Claim:
 
 
 def _held(command: Command, _by: str, post: Post) -> Claim:
-    return HoldPlaced(post.proposal.target, command.text)
+    return HoldPlaced(post.proposal.target, command.text, kind=command.hold or "manual")
 
 
 def _lifted(command: Command, _by: str, post: Post) -> Claim:
-    return HoldLifted(post.proposal.target, command.text)
+    return HoldLifted(post.proposal.target, command.text, command.hold)
 
 
 def _waived(command: Command, by: str, post: Post) -> Claim | str:
@@ -230,6 +230,6 @@ DONE: Mapping[str, str] = {
     "signoff": "signed off for this head",
     "waive": "asked for; it counts when others agree by the same comment, as many as the policy wants",
     "hold": "promotions of the branch are held until /guard unhold",
-    "unhold": "promotions of the branch are not held any more",
+    "unhold": "said that this hold may end; what goes on holding the branch stands in the decision",
     "break-glass": "asked for; it opens when the other role's holder asks within 30 minutes too, for this head alone",
 }

@@ -15,6 +15,7 @@ from guard.core.facts import (
     CandidateFacts,
     ConditionFacts,
     Facts,
+    HoldMark,
     Incident,
     Proposal,
     WaiverFacts,
@@ -71,7 +72,8 @@ def gather(asked: Range, sources: Sources) -> Gathered:
             question, usable, rules.lineage, sources.git, sources.read_asks, sources.clock
         )
         holds = sources.read_holds(asked.branch) if sources.read_holds else None
-        facts = replace(facts, emergency=emergency, holds=holds)
+        members = facts.members or _lifters(usable, holds, sources)
+        facts = replace(facts, emergency=emergency, holds=holds, members=members)
     return Gathered(question, policy, facts)
 
 
@@ -187,6 +189,13 @@ def _members(policy: Policy, sources: Sources) -> Members:
     return {
         name: sources.members(role.members, inherited=role.inherited) for name, role in policy.roles.items()
     }
+
+
+def _lifters(policy: Policy, holds: Fact[tuple[HoldMark, ...]] | None, sources: Sources) -> Members:
+    """Where no other rule asks who holds which role, it is asked for once somebody said that a hold may end."""
+    if isinstance(holds, Known) and any(mark.lifts and not mark.ends for mark in holds.value):
+        return _members(policy, sources)
+    return {}
 
 
 def _approvals(

@@ -25,7 +25,6 @@ from guard.core.claims import (
 )
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Finding
-from guard.core.policy_branch import LONGEST_PERMIT
 from guard.core.sshsig import verify
 from guard.core.standing import latest_proposals, received_of
 from guard.core.statements import (
@@ -39,7 +38,7 @@ from guard.core.statements import (
     proposal_ref,
     statement_fields,
 )
-from guard.journeys.reconcile import revoke
+from guard.journeys.reconcile import revoke_open
 from guard.ports import Inbox, Ledger
 
 MAX_STATEMENTS = 100
@@ -175,16 +174,9 @@ def take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
         claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed | HoldPlaced | WaiverWithdrawn
     ):
         return
-    for entry in ledger.entries("permit.issued", newest_first=True):
-        if datetime.fromisoformat(entry.at) < now - LONGEST_PERMIT:
-            return
-        ref, permit = entry.body.get("ref"), str(entry.body.get("permit"))
-        if not isinstance(claim, IncidentOpened) and ref != f"refs/heads/{claim.target}":
-            continue
-        if isinstance(claim, ApprovalWithdrawn) and entry.body.get("new") != claim.commit:
-            continue
-        if ledger.find(f"permit.spent:{permit}") is None:
-            revoke(ledger, permit, why=f"{statement.by} stated {statement.type} since", now=now)
+    ref = None if isinstance(claim, IncidentOpened) else f"refs/heads/{claim.target}"
+    new = claim.commit if isinstance(claim, ApprovalWithdrawn) else None
+    revoke_open(ledger, why=f"{statement.by} stated {statement.type} since", now=now, ref=ref, new=new)
 
 
 def _proposal_problems(

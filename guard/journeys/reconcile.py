@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from guard.core.model import Commit
+from guard.core.permit import CLOCK_SKEW, MAX_LIFE
 from guard.ports import Entry, Ledger
 
 
@@ -70,6 +71,24 @@ def revoke(ledger: Ledger, permit: str, *, why: str, now: datetime) -> None:
         ledger.append(
             "permit.revoked", {"permit": permit, "why": why}, at=now, once=f"permit.revoked:{permit}"
         )
+
+
+def revoke_open(
+    ledger: Ledger, *, why: str, now: datetime, ref: str | None = None, new: str | None = None
+) -> int:
+    """Take back every permit that may still be used, of this branch and for this commit where they are named; how many
+    were. One too many is the safe error: promoting decides afresh."""
+    oldest, count = now - MAX_LIFE - CLOCK_SKEW, 0
+    for entry in ledger.entries("permit.issued", newest_first=True):
+        if datetime.fromisoformat(entry.at) < oldest:
+            break
+        permit = str(entry.body.get("permit"))
+        if ref not in {None, entry.body.get("ref")} or new not in {None, entry.body.get("new")}:
+            continue
+        if ledger.find(f"permit.spent:{permit}") is None and ledger.find(f"permit.revoked:{permit}") is None:
+            revoke(ledger, permit, why=why, now=now)
+            count += 1
+    return count
 
 
 def unfinished(ledger: Ledger, ref: str) -> Attempt | None:
