@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.github import GitHubForge
+from guard.adapters.github_client import pause_between_writes
 from guard.core.errors import ForgeError
 from guard.core.facts import Proposal
 from guard.core.forge_facts import Comment, CommitStatus
@@ -239,3 +240,15 @@ def test_the_token_is_in_no_message(world: GitHubWorld) -> None:
         assert isinstance(answer, Unknown)
         assert "ghp_" not in answer.why + answer.fix
         world.double.server.recover()
+
+
+@pytest.mark.parametrize(
+    ("api", "seconds"),
+    [
+        pytest.param("https://api.github.com", 1, id="github.com"),
+        pytest.param("https://api.acme.ghe.com", 1, id="data-residency"),
+        pytest.param("https://github.acme.example/api/v3", None, id="enterprise-server"),
+    ],
+)
+def test_writes_are_paced_where_github_asks_for_it(api: str, seconds: float | None) -> None:
+    assert pause_between_writes(api) == seconds

@@ -74,7 +74,7 @@ def test_a_forge_that_fails_for_a_while(world: ServiceWorld) -> None:
         proposal = world.side.propose(head)
         world.side.deliver(url)
         world.side.server().fail(Fault("status", times=8))
-        world.work_off(patience=60)
+        world.work_off()
         assert world.status(head).state == "failure"
         assert world.status(head).description.startswith("NO-GO: ")
         assert len(world.side.comments(proposal)) == 1
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_to_the_last_try_is_said(world: ServiceWorld) -> Non
         world.side.server().fail(Fault("status", path=people, answer=denied))
         world.service.members_changed()
         world.wake()
-        world.work_off(patience=60)
+        world.work_off()
         assert "success" not in world.status(head).state
         assert "**NO-GO**" in world.comment(proposal)
         world.side.server().recover()
@@ -113,7 +113,7 @@ def test_a_git_that_fails_to_the_last_try_is_said(world: ServiceWorld) -> None:
         world.work_off()
         world.fetch_from(world.bare.path.with_name("nowhere.git"))
         world.wake()
-        world.work_off(patience=30)
+        world.work_off()
         assert "could not decide: " in world.status(head).description
         assert world.status(head).state != "success"
         assert "could not decide" in world.comment(proposal)

@@ -6,7 +6,7 @@ import dataclasses
 import html
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -142,24 +142,14 @@ def test_status_and_page_say_the_same_at_every_step(one: ServiceWorld, tmp_path:
             one.home / "mirror.git", str(tmp_path / "nowhere.git"), head_ref="refs/pull/{id}/head"
         ))  # fmt: skip
         one.wake()
-        one.work_off(patience=60)
+        one.work_off()
         assert "could not decide" in one.status(head).description
         agree(head)
         one.service = before
         one.wake()
-        one.work_off(patience=60)
+        one.work_off()
         assert one.status(head).state == "success"
         agree(head)
-
-
-class Hands:
-    """A clock that the test can put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 def test_evidence_that_ends_takes_the_go_away_by_itself(tmp_path: Path) -> None:
@@ -167,8 +157,6 @@ def test_evidence_that_ends_takes_the_go_away_by_itself(tmp_path: Path) -> None:
     repository = SIDES["gitlab"].repository
     text = policy("gitlab", repository).replace('max_age = "7d"', 'max_age = "30m"')
     world = ServiceWorld(tmp_path, "gitlab", policy_text=text)
-    clock = Hands()
-    world.service = dataclasses.replace(world.service, clock=clock)
     sweeper = Sweeper(world.service, stop=threading.Event())
     try:
         with world.serving() as url:
@@ -177,7 +165,7 @@ def test_evidence_that_ends_takes_the_go_away_by_itself(tmp_path: Path) -> None:
             world.work_off()
             sweeper.step()
             assert world.service.inbox.waiting() == 0, "nothing is due yet"
-            clock.ahead = timedelta(minutes=31)
+            world.clock.ahead += timedelta(minutes=31)
             sweeper.step()
             assert world.service.inbox.waiting() == 1
             world.work_off()

@@ -172,7 +172,7 @@ def test_an_unknown_pusher_blocks_and_says_how_to_mend_it(world: ServiceWorld) -
         proposal, head = go(world, url)
         world.side.forget_pushes()
         world.wake()
-        world.work_off(patience=60)
+        world.work_off()
         assert world.status(head).state != "success"
         assert "approvals.authorship.unknown" in said(world, proposal)
         assert "push " in said(world, proposal)

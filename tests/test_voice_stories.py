@@ -221,7 +221,7 @@ def test_one_transient_error_leaves_no_permanent_red(make_one: Make) -> None:
         path = "approvals" if world.side.name == "gitlab" else "reviews"
         world.side.server().fail(Fault("status", times=6, path=path, answer=Answer(502, {"message": "no"})))
         world.wake()
-        world.work_off(patience=40)
+        world.work_off()
         world.wake()
         world.settle(url)
         assert world.status(head).state == "success"

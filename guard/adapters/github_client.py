@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from github import Auth, Github, GithubRetry
 from github.GithubException import RateLimitExceededExceedsMaxWait
@@ -49,13 +50,11 @@ def github_client(
     retries: int = 3,
     longest_wait: float = 20,
     between_requests: float | None = None,
-    between_writes: float | None = 1,
 ) -> Github:
     """A client for one thread (PyGithub's bookkeeping is not thread-safe).
 
     `timeout` is in whole seconds, for connecting and for each read. Only reads are tried again, up to `retries`
-    times: a write that got no answer may have been done, and doing it twice would leave two comments. GitHub asks for
-    a second between writes (https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api).
+    times: a write that got no answer may have been done, and doing it twice would leave two comments.
     `api` is `https://HOST/api/v3` for an Enterprise Server.
     """
     options: dict[str, Any] = {"backoff_factor": 0.2, "allowed_methods": READS, "raise_on_status": False}
@@ -68,5 +67,12 @@ def github_client(
         retry=retry,
         user_agent="release-guard",
         seconds_between_requests=between_requests,
-        seconds_between_writes=between_writes,
+        seconds_between_writes=pause_between_writes(api),
     )
+
+
+def pause_between_writes(api: str) -> float | None:
+    """Seconds. GitHub.com asks for one (https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api);
+    an Enterprise Server limits no rates unless its operator wants it to, and then says so in its answers."""
+    host = urlsplit(api).hostname or ""
+    return 1 if host == "api.github.com" or host.endswith(".ghe.com") else None

@@ -51,7 +51,6 @@ class GitHubDouble:
             timeout=timeout,
             retries=retries,
             longest_wait=longest_wait,
-            between_writes=None,
         )
 
     def close(self) -> None:
