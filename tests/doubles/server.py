@@ -48,6 +48,14 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+def exchange(request: Request, answer: Answer) -> tuple[object, ...]:
+    """What tells one request and its answer from another, so that a contract judges the same ones once in a run."""
+    query = tuple(sorted((name, tuple(values)) for name, values in request.query.items()))
+    headers = tuple(sorted((name, text) for name, text in request.headers.items() if name != "host"))
+    said = tuple(sorted(answer.headers.items()))
+    return request.method, request.path, query, headers, request.body, answer.status, said, answer.encoded()
+
+
 @dataclass(slots=True)
 class Fault:
     """What goes wrong with the next `times` requests whose method, path and page number fit ("" fits all).

@@ -15,7 +15,7 @@ from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from tests.doubles.server import Answer, Request
+from tests.doubles.server import Answer, Request, exchange
 
 HOST = "https://api.github.com"
 
@@ -81,6 +81,17 @@ def check(operation: str, values: Mapping[str, str], request: Request, answer: A
 
     False when the answer's status is not described, so that only the request was checked.
     """
+    key = (operation, *exchange(request, answer))
+    if key not in _JUDGED:
+        _JUDGED[key] = _check(operation, values, request, answer)
+    return _JUDGED[key]
+
+
+_JUDGED: dict[tuple[object, ...], bool] = {}
+"""What kept to the description before, in this run."""
+
+
+def _check(operation: str, values: Mapping[str, str], request: Request, answer: Answer) -> bool:
     template = operation.split(" ")[1]
     asked = _asked(template.format(**{name: quote(text, safe="") for name, text in values.items()}), request)
     described = description()["paths"][template][request.method.lower()]["responses"]

@@ -436,8 +436,7 @@ class GitHubState:
         return self.ref(f"refs/heads/{branch}")
 
     def ref(self, name: str) -> str | None:
-        done = self.bare.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        return done.stdout.decode().strip() or None
+        return self.bare.ref(name)
 
     def pull_ref(self, pull: Pull) -> str:
         return f"refs/pull/{pull.number}/head"

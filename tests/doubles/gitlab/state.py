@@ -350,8 +350,7 @@ class State:
     # The rest of the project
 
     def branch(self, name: str) -> str | None:
-        done = self.repo.run("rev-parse", "--verify", "--quiet", f"refs/heads/{name}^{{commit}}")
-        return done.stdout.decode().strip() or None
+        return self.repo.ref(f"refs/heads/{name}")
 
     def has_commit(self, sha: str) -> bool:
         return self.repo.run("cat-file", "-e", f"{sha}^{{commit}}").returncode == 0
