@@ -51,6 +51,7 @@ def _decodes(secret: str) -> bool:
 
 
 SIGNING = "whsec_"
+SHORTEST_SECRET = 20
 Url = Annotated[str, AfterValidator(_without_secret)]
 
 
@@ -99,6 +100,15 @@ class ServiceSettings(BaseModel):
         pattern=r"^([1-9][0-9]{0,9})?$",
         description="the number of the merge request (GitHub: issue or pull request) where a comment tells it",
     )
+    moves: Literal["service", "hook"] = Field(
+        default="service",
+        description="who moves a protected branch on GitLab and GitHub: the `service` itself, or the promote script's"
+        " push, which a server `hook` there verifies",
+    )
+    verify_callers: Literal["secret", "anyone"] = Field(
+        default="secret",
+        description="who may ask whether a permit is good: who knows the `secret` in GUARD_VERIFY_SECRET, or `anyone`",
+    )
     pages: bool = Field(
         default=False, strict=True, description="show decisions to whoever can reach the service"
     )
@@ -110,6 +120,11 @@ class ServiceSettings(BaseModel):
         return self
 
     @property
+    def hosted(self) -> bool:
+        """Whether the service itself moves the branches."""
+        return self.forge != "local" and self.moves == "service"
+
+    @property
     def api_url(self) -> str:
         return self.url or API_URLS.get(self.forge, "")
 
@@ -118,12 +133,13 @@ class ServiceSettings(BaseModel):
 class Secrets:
     """What the service knows and tells nobody. `webhook` are all secrets that a delivery may be signed with;
     `git` is a user's name and password, None where the repository is fetched without; `chat` is the address of a chat
-    room's incoming webhook, "" for none."""
+    room's incoming webhook, "" for none; `verify` are all secrets of servers that ask whether a permit is good."""
 
     token: str = field(default="", repr=False)
     webhook: tuple[str, ...] = field(default=(), repr=False)
     git: tuple[str, str] | None = field(default=None, repr=False)
     chat: str = field(default="", repr=False)
+    verify: tuple[str, ...] = field(default=(), repr=False)
 
 
 def load_service_settings(home: Path) -> ServiceSettings:
@@ -150,8 +166,9 @@ def load_service_settings(home: Path) -> ServiceSettings:
 def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secrets:
     """The secrets that this forge needs. Raises SettingsError for one that is missing: without a webhook secret
     anybody could wake the service, and without a token it could neither read nor speak."""
+    verify = _verify_secrets(environ)
     if settings.forge == "local":
-        return Secrets()
+        return Secrets(verify=verify)
     prefix = f"GUARD_{settings.forge.upper()}"
     lines = _read(f"{prefix}_WEBHOOK_SECRET", environ).splitlines()
     webhook = tuple(line.strip() for line in lines if line.strip())
@@ -177,7 +194,21 @@ def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secre
     user = environ.get("GUARD_GIT_USERNAME", "").strip() or GIT_USERS[settings.forge]
     password = _read("GUARD_GIT_PASSWORD", environ).strip() or token
     needs = re.match(r"https?://", settings.git_url)
-    return Secrets(token, webhook, (user, password) if needs else None, _chat(environ))
+    return Secrets(token, webhook, (user, password) if needs else None, _chat(environ), verify)
+
+
+def _verify_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Several, one a line, while one is being replaced. Raises SettingsError for one that can be guessed."""
+    found = tuple(
+        filter(None, (line.strip() for line in _read("GUARD_VERIFY_SECRET", environ).splitlines()))
+    )
+    if any(len(one) < SHORTEST_SECRET or not one.isascii() for one in found):
+        raise SettingsError(
+            f"GUARD_VERIFY_SECRET holds a secret of less than {SHORTEST_SECRET} ASCII characters",
+            fix="make one: openssl rand -hex 32",
+            code="settings.verify-secret",
+        )
+    return found
 
 
 def _chat(environ: Mapping[str, str]) -> str:

@@ -140,6 +140,12 @@ class ServerSettings(BaseModel):
         default=CheckpointSettings(), description="where the ledger's checkpoints are kept, off this machine"
     )
 
+    offline_verifiers: bool = Field(
+        default=False,
+        strict=True,
+        description="true where a server verifies permits by the public keys alone: they live at most two minutes then",
+    )
+
     verify: VerifySettings = Field(default=VerifySettings(), description="who says whether a permit is good")
 
     @field_validator("database")

@@ -13,16 +13,23 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.requests import ClientDisconnect
 
 from guard.core.errors import GuardError, LedgerError, Refused, SettingsError
+from guard.core.sshkey import SignatureError
 from guard.core.statements import StatementError
+from guard.journeys.promotion import NotGo
+from guard.journeys.underway import Conflict
 from guard.wiring_service import Service
-from webhook_app import permits
+from webhook_app import permits, promotions
 from webhook_app.intake import DOORS, Answer, door_of, take
 from webhook_app.pages import add_pages
+from webhook_app.permits import Unproven
 from webhook_app.statements import MAX_BODY, take_statement
 
 log = logging.getLogger("guard.service")
 
 HTTP_STATUS: tuple[tuple[type[GuardError], int], ...] = (
+    (Unproven, 401),
+    (SignatureError, 401),
+    (Conflict, 409),
     (Refused, 403),
     (StatementError, 422),
     (LedgerError, 503),
@@ -42,6 +49,10 @@ STATEMENTS_AT_ONCE = 4
 """Statements bring large reports, and come from anybody until their signature is checked."""
 
 
+PROMOTIONS_AT_ONCE = 8
+"""Each gathers everything afresh, and may wait for a branch's lock."""
+
+
 class TooLarge(Exception):
     """A body is over its limit."""
 
@@ -58,6 +69,7 @@ def create_app(service: Service, *, ready: Callable[[], str]) -> FastAPI:
         _webhooks(app, service)
     _statements(app, service)
     _permits(app, service)
+    _promotions(app, service)
     if service.settings.pages:
         add_pages(app, service)
     return app
@@ -114,8 +126,41 @@ def _permits(app: FastAPI, service: Service) -> None:
 
     @app.post("/api/v1/permits/verify")
     async def verify(request: Request) -> Response:
+        permits.check_caller(request.headers.get("authorization", ""), service)
         body = await read_body(request, permits.MAX_BODY)
         return JSONResponse(await run_in_threadpool(permits.verify_permit, body, service))
+
+
+def _promotions(app: FastAPI, service: Service) -> None:
+    few = asyncio.Semaphore(PROMOTIONS_AT_ONCE)
+    api = "/api/v1/promotions"
+
+    async def answer(work: Callable[..., dict[str, Any]], *words: Any, status: int = 200) -> Response:
+        async with few:
+            found = await run_in_threadpool(work, *words, service)
+        # A permit is in it; nobody on the way may keep it.
+        return JSONResponse(found, status_code=status, headers={"Cache-Control": "no-store"})
+
+    @app.post(f"{api}/plan")
+    async def plan(request: Request) -> Response:
+        return await answer(promotions.plan, await read_body(request, promotions.MAX_BODY))
+
+    @app.post(api)
+    async def ask(request: Request) -> Response:
+        body = await read_body(request, promotions.MAX_BODY)
+        return await answer(promotions.request, body, status=201)
+
+    @app.get(f"{api}/{{promotion}}")
+    async def state(promotion: str) -> Response:
+        return await answer(promotions.state, promotion)
+
+    @app.post(f"{api}/{{promotion}}/push")
+    async def push(promotion: str, request: Request) -> Response:
+        return await answer(promotions.push, promotion, await read_body(request, promotions.MAX_BODY))
+
+    @app.post(f"{api}/{{promotion}}/end")
+    async def end(promotion: str, request: Request) -> Response:
+        return await answer(promotions.end, promotion, await read_body(request, promotions.MAX_BODY))
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -154,7 +199,9 @@ async def _told(_request: Request, error: Any) -> Response:
     log.log(logging.ERROR if status >= 500 else logging.WARNING, "%s: %s", error.code, error.message)
     # What went wrong inside is for the log; a stranger learns its code.
     shown = (error.message, error.fix) if status < 500 else ("it cannot be kept just now", "try again later")
-    told = {"code": error.code, "message": shown[0], "fix": shown[1]}
+    told: dict[str, Any] = {"code": error.code, "message": shown[0], "fix": shown[1]}
+    if isinstance(error, NotGo):
+        told |= promotions.refusal(error)
     headers = {"Retry-After": "30"} if status == 503 else None
     return JSONResponse(told, status_code=status, headers=headers)
 

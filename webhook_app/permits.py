@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,26 @@ class Asked(BaseModel):
     old: _Word
     new: _Word
     permit: _Word | None = None
+
+
+class Unproven(Refused):
+    """The caller did not say the secret of this guard's servers."""
+
+    code = "permit.caller-unknown"
+
+
+def check_caller(authorization: str, service: Service) -> None:
+    """Raise Unproven unless `Authorization: Bearer SECRET` names one of the secrets, or the operator lets anyone ask."""
+    if service.settings.verify_callers == "anyone":
+        return
+    scheme, _, given = authorization.partition(" ")
+    # All are compared, each in constant time.
+    good = [hmac.compare_digest(given.encode(), one.encode()) for one in service.secrets.verify]
+    if scheme.lower() != "bearer" or not any(good):
+        raise Unproven(
+            "who asks whether a permit is good has to say the guard's secret",
+            fix="give the server's hook the secret that the service has in GUARD_VERIFY_SECRET; see docs/hooks.md",
+        )
 
 
 def verify_permit(body: bytes, service: Service) -> dict[str, str]:

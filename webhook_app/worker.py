@@ -13,10 +13,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from guard.adapters.inbox import Job
-from guard.core.errors import GuardError
+from guard.core.errors import GuardError, Refused
 from guard.core.forge_facts import Wake
 from guard.journeys.decisions import Due
 from guard.journeys.delivery import Busy, give_up, look_again
+from guard.wiring_promotions import end_what_is_over
 from guard.wiring_service import Service
 
 log = logging.getLogger("guard.service")
@@ -78,6 +79,8 @@ class Worker(threading.Thread):
 
     def _work(self, job: Job, check: Callable[[], None]) -> None:
         last = job.tries >= self._service.settings.tries
+        if job.wake.kind == "branch":
+            self._end_promotions(job)
         with self._service.office(check=check, tell=log.info, remembering=True) as office:
             try:
                 look_again(job.wake, office, last=last)
@@ -88,6 +91,18 @@ class Worker(threading.Thread):
                 if last:
                     give_up(job.wake, office, why="the service failed inside")
                 raise
+
+    def _end_promotions(self, job: Job) -> None:
+        """A push event of the guard's own promotion is no news to the ledger; of a promote script's it is."""
+        branches = tuple(name for name in self._service.branches if name == job.wake.key)
+        if not branches:
+            return
+        try:
+            end_what_is_over(self._service, branches=branches)
+        except Refused as error:
+            if error.code == "promotion.locked":
+                raise Busy("somebody is promoting the branch", fix="wait") from None
+            raise
 
     def _again(self, job: Job, why: str) -> None:
         wait = min(self._service.settings.backoff * 2 ** min(job.tries - 1, 16), LONGEST_WAIT)
@@ -161,6 +176,7 @@ class Sweeper(threading.Thread):
     def step(self) -> None:
         """One look at what is due. Raises GuardError."""
         now, service = self._service.clock.now(), self._service
+        self._end_promotions()
         found = service.fingerprint() if self._local else ""
         if self._swept is None or found != self._seen or now - self._swept >= service.settings.sweep:
             service.inbox.wake([Wake("everything", "")], now=now)
@@ -170,3 +186,11 @@ class Sweeper(threading.Thread):
         # What was asked for once is not asked for again, whatever came of it: the next sweep looks at it anyway.
         service.inbox.wake([Wake("proposal", one.proposal) for one in due - self._woken], now=now)
         self._woken = due
+
+    def _end_promotions(self) -> None:
+        """Promotions whose service or promoter died are ended by what is true, from the start on."""
+        try:
+            end_what_is_over(self._service)
+        except GuardError as error:
+            if error.code != "promotion.locked":
+                log.warning("a promotion could not be ended: %s: %s", error.code, error.message)

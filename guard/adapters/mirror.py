@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,12 @@ USERNAME, PASSWORD = "GUARD_GIT_USERNAME", "GUARD_GIT_PASSWORD"
 
 TIMEOUT = 600.0
 """Seconds that one git process may take; the first fetch brings everything."""
+
+PUSH_SECONDS = 100
+"""Seconds that a push may take, whatever becomes of the process that started it."""
+
+TIMED_OUT = (124, 137)
+"""What timeout(1) of the GNU coreutils ends with when it had to end the program."""
 
 _PASSED_ON = (
     "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
@@ -105,6 +112,27 @@ class Mirror:
                 )  # fmt: skip
         self._demand(heads)
 
+    def push(self, ref: str, old: str, new: str) -> str:
+        """Move the remote's branch from exactly `old` to `new`, never otherwise: "" when it did, else why not, in git's
+        words. Raises GitError where it is not known whether it did.
+
+        git gives up when the remote's branch does not stand at `old`; the remote compares once more when it writes.
+        """
+        lease = f"--force-with-lease={ref}:{old}"
+        command = (
+            "push", "--porcelain", "--no-follow-tags", "--no-verify", "--no-signed", "--recurse-submodules=no", lease,
+            "--", self._url, f"{new}:{ref}",
+        )  # fmt: skip
+        done = self._run(command, bounded=True)
+        if done.returncode == 0:
+            return ""
+        words = _USERINFO.sub("", f"{done.stdout.decode('utf-8', 'replace')} {done.stderr.decode('utf-8', 'replace')}")
+        if done.returncode in TIMED_OUT:
+            raise GitError(
+                f"git push did not end within {PUSH_SECONDS} seconds", fix="look again", code="mirror.push-unknown"
+            )
+        return "the forge did not take the push: " + (" ".join(words.split())[:500] or "no reason given")
+
     def prepare(self) -> None:
         """Have a repository there, if an empty one. Raises GitError."""
         if not (self.git_dir / "HEAD").exists():
@@ -166,10 +194,26 @@ class Mirror:
         return file
 
     def _git(self, *arguments: str, stdin: bytes = b"", inside: bool = True) -> bytes:
+        done = self._run(arguments, stdin=stdin, inside=inside)
+        if done.returncode:
+            words = _USERINFO.sub("", done.stderr.decode("utf-8", "replace")).strip()[:500]
+            raise GitError(
+                f"git {arguments[0]}: {words or 'no reason given'}",
+                code="mirror.unreachable",
+                fix="is the forge up, and may the guard read the repository?",
+            )
+        return done.stdout
+
+    def _run(
+        self, arguments: Sequence[str], *, stdin: bytes = b"", inside: bool = True, bounded: bool = False
+    ) -> subprocess.CompletedProcess[bytes]:
+        """git with these arguments, whatever its exit status. `bounded`: it ends in time even if this process does not
+        live to end it. Raises GitError."""
         where = (f"--git-dir={self.git_dir}",) if inside else ()
+        limit = ("timeout", "--kill-after=5", str(PUSH_SECONDS)) if bounded and shutil.which("timeout") else ()
         try:
-            done = subprocess.run(
-                ["git", "--no-pager", *_OPTIONS, *where, *arguments],
+            return subprocess.run(
+                [*limit, "git", "--no-pager", *_OPTIONS, *where, *arguments],
                 cwd=self.git_dir, env=self._environment(), input=stdin, capture_output=True,
                 timeout=TIMEOUT, check=False,
             )  # fmt: skip
@@ -181,11 +225,3 @@ class Mirror:
             raise GitError(
                 f"git cannot be run: {error}", code="git.unusable", fix="install git 2.39 or newer"
             ) from None
-        if done.returncode:
-            words = _USERINFO.sub("", done.stderr.decode("utf-8", "replace")).strip()[:500]
-            raise GitError(
-                f"git {arguments[0]}: {words or 'no reason given'}",
-                code="mirror.unreachable",
-                fix="is the forge up, and may the guard read the repository?",
-            )
-        return done.stdout

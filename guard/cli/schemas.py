@@ -11,6 +11,7 @@ from typing import Any
 from guard.cli.catalogue import catalogue_page
 from guard.cli.reference import policy_reference
 from guard.core.policy_schema import policy_schema_text
+from guard.core.promotion_api import promotion_api_schema
 from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
 from guard.render.drift import drift_schema
@@ -29,6 +30,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/notes.schema.json": lambda: _json(notes_schema()),
+    "schemas/promotion-api.schema.json": lambda: _json(promotion_api_schema()),
     "schemas/statement.schema.json": lambda: _json(statement_schema()),
     "policy-reference.md": policy_reference,
     "catalogue.md": catalogue_page,

@@ -157,6 +157,29 @@ class WaiverWithdrawn:
     waiver: str
 
 
+@dataclass(frozen=True, slots=True)
+class PromotionPlanned:
+    """What would promoting this commit (null: the head of the one open proposal) do? It is asked of the service, not put
+    on record."""
+
+    target: str
+    commit: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequested:
+    """A permit is wanted to bring the target branch from `old` to `commit`, which were seen in a plan made by the policy
+    with this digest. `request` is random and the same each time that the same promotion is asked for; `read` are the
+    documents that were read first."""
+
+    target: str
+    old: Commit
+    commit: Commit
+    policy: str
+    request: str
+    read: tuple[str, ...]
+
+
 Claim: TypeAlias = (
     ApprovalGiven
     | ApprovalWithdrawn
@@ -172,6 +195,8 @@ Claim: TypeAlias = (
     | WaiverRequested
     | WaiverApproved
     | WaiverWithdrawn
+    | PromotionPlanned
+    | PromotionRequested
 )
 
 JsonSchema: TypeAlias = Mapping[str, object]
@@ -282,6 +307,9 @@ def _check_expiry(value: object) -> object:
 _expiry = Form(_check_expiry, {"type": "string", "format": "date-time", "description": "UTC, with Z"})
 _digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
 _name = _text(200, empty=False)
+principal = _text(200, empty=False)
+repository_name = _text(200, empty=False)
+nonce = _matching(r"[0-9a-f]{32,64}", "32 to 64 hex digits")
 
 _APPROVAL: Mapping[str, Form] = {"target": branch_name, "commit": _commit}
 _EVIDENCE: Mapping[str, Form] = {
@@ -293,6 +321,11 @@ _WAIVER: Mapping[str, Form] = {"target": branch_name, "waiver": _waiver}
 _WAIVER_REQUEST: Mapping[str, Form] = {
     "target": branch_name, "gate": _typed(GateId), "finding": _finding, "commit": _optional(_commit),
     "reason": _text(MAX_NOTE, empty=False), "expires": _expiry, "entry": _text(200),
+}  # fmt: skip
+
+_PROMOTION: Mapping[str, Form] = {
+    "target": branch_name, "old": _commit, "commit": _commit, "policy": _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits"),
+    "request": nonce, "read": _command,
 }  # fmt: skip
 
 CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
@@ -331,8 +364,13 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
     "waiver-requested": (WaiverRequested, _WAIVER_REQUEST),
     "waiver-approved": (WaiverApproved, _WAIVER),
     "waiver-withdrawn": (WaiverWithdrawn, _WAIVER),
+    "promotion-plan": (PromotionPlanned, {"target": branch_name, "commit": _optional(_commit)}),
+    "promotion-request": (PromotionRequested, _PROMOTION),
 }
 """Every type of statement."""
+
+REQUESTS = (PromotionPlanned, PromotionRequested)
+"""What is asked of the service at this moment; as a statement for the record it is not taken."""
 
 ADDED: Mapping[str, Mapping[str, object]] = {
     "evidence": {"said": ""},
@@ -362,8 +400,3 @@ def claim_of(type_name: str, fields: Mapping[str, object]) -> Claim:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return made(**checked)  # type: ignore[arg-type]  # every value went through its field's form
-
-
-principal = _text(200, empty=False)
-repository_name = _text(200, empty=False)
-nonce = _matching(r"[0-9a-f]{32,64}", "32 to 64 hex digits")

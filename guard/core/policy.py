@@ -11,7 +11,7 @@ from guard.core.durations import Duration, format_duration
 from guard.core.evidence import Evidence
 from guard.core.policy_branch import Branch
 from guard.core.policy_names import BranchName, GateId, Group, RoleName, Table
-from guard.core.policy_words import Name, Path
+from guard.core.policy_words import Name, Path, ServiceUrl
 
 
 class Project(Table):
@@ -21,6 +21,9 @@ class Project(Table):
         description="`gitlab`, `github`, or `local` for a bare repository with no forge in front"
     )
     repository: Name = Field(description="the full path on the forge, such as `gpuaas/platform`")
+    service: ServiceUrl | None = Field(
+        default=None, description="the guard's service, such as `https://guard.example.com`; `guard promote` asks it"
+    )
 
 
 class Role(Table):

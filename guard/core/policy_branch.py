@@ -81,6 +81,10 @@ class Branch(Table):
     require: tuple[Rule, ...] = Field(
         default=RULES, min_length=1, description="the rules that a promotion must satisfy"
     )
+    promoters: tuple[RoleName, ...] = Field(
+        default=(),
+        description="roles whose holders the service gives permits to; unless named, those that `approvals.roles` names",
+    )
     permit_ttl: PermitTtl = Field(
         default=timedelta(minutes=15),
         description="how long a permit is valid, at most `1h`",

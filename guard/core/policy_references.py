@@ -76,6 +76,7 @@ def _named_roles(data: Data) -> Iterator[tuple[KeyPath, str]]:
         yield from _names(_table(data, "waivers").get("roles", default), ("waivers", "roles"))
     for name, branch in _branches(data):
         yield from _lineage_roles(_table(branch, "lineage"), ("branches", name, "lineage"))
+        yield from _names(branch.get("promoters"), ("branches", name, "promoters"))
     for path, leaf in _leaves(data):
         role = leaf.get("role")
         if leaf.get("kind") in ("signoff", "adrs", "document") and isinstance(role, str):

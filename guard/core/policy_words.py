@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -37,6 +38,18 @@ Scalar: TypeAlias = StrictStr | StrictInt | StrictBool
 Age = Annotated[
     Duration | None, Field(description="the age at which it no longer counts, such as `24h` or `7d`")
 ]
+
+
+def _service_url(url: str) -> str:
+    """Permits come back from there, so nobody on the way may read them."""
+    parts = urlsplit(url)
+    plain = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not (parts.scheme == "https" or plain) or not parts.hostname or parts.username is not None:
+        raise ValueError(f"got {url!r}; expected https://HOST without a user (http only for this machine)")
+    return url.rstrip("/")
+
+
+ServiceUrl = Annotated[str, StringConstraints(max_length=500), AfterValidator(_service_url)]
 
 
 class Spec(BaseModel):

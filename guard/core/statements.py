@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from guard.core.canonical import canonical_bytes
 from guard.core.claims import CLAIMS, TYPE_OF, Claim, Form, claim_of, nonce, principal, repository_name
+from guard.core.durations import format_duration
 from guard.core.errors import GuardError
 
 MAX_STATEMENT = 64 * 1024
@@ -132,8 +133,10 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def check_received(statement: Statement, *, repository: str, now: datetime) -> None:
-    """Raise StatementError unless the statement is about this repository and was signed lately."""
+def check_received(
+    statement: Statement, *, repository: str, now: datetime, longest: timedelta = EARLIEST
+) -> None:
+    """Raise StatementError unless the statement is about this repository and was signed lately: at most `longest` ago."""
     if statement.repository != repository:
         raise StatementError(
             f"the statement is about {statement.repository}, and this is {repository}",
@@ -146,10 +149,11 @@ def check_received(statement: Statement, *, repository: str, now: datetime) -> N
             fix="set both clocks (NTP)",
             code="statement.future",
         )
-    if statement.at < now - EARLIEST:
+    if statement.at < now - longest:
+        span = "a day" if longest == EARLIEST else format_duration(longest)
         raise StatementError(
-            f"the statement was signed on {statement.at:%Y-%m-%d %H:%M} UTC; more than a day old, it is not taken",
-            fix="sign it anew",
+            f"the statement was signed on {statement.at:%Y-%m-%d %H:%M} UTC; more than {span} old, it is not taken",
+            fix="sign it anew; are both clocks set?",
             code="statement.old",
         )
 

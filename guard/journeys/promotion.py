@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from guard.core.canonical import digest_of, digest_of_bytes
+from guard.core.canonical import digest_of_bytes
 from guard.core.errors import GuardError, Refused
 from guard.core.model import Commit, Decision
-from guard.core.permit import Permit, check_form
+from guard.core.permit import Permit
+from guard.journeys.permitting import issue
+from guard.journeys.underway import check_not_held
 from guard.journeys.reconcile import Attempt, Ending, expected_head, settle, unfinished
 from guard.ports import Clock, Ledger
-from guard.render.decision_json import decision_document
 from guard.render.safe import plain
 
 
@@ -130,7 +131,15 @@ def promote(request: Request, tools: Tools) -> Promoted:
         tools.tell("gathering facts and deciding")
         decision = _decide(request, tools, head)
         script = _read_script(request, tools, decision)
-        attempt, permit = _record(request, tools, decision)
+        attempt, permit = issue(
+            decision,
+            tools.ledger,
+            promotion=tools.new_id(),
+            permit=tools.new_id(),
+            by=request.by,
+            life=request.permit_life,
+            now=tools.clock.now(),
+        )
         return _conclude(attempt, tools, note=_move(attempt, permit, script, request, tools))
 
 
@@ -141,6 +150,7 @@ def recover(
     attempt = unfinished(ledger, ref)
     if attempt is None:
         return None
+    check_not_held(ledger, attempt, now=clock.now())
     why = "it was cut off, and a later run found out what became of it"
     return settle(ledger, attempt, read_head=lambda: read_head(ref), clock=clock.now, why=why)
 
@@ -172,12 +182,34 @@ def check_head(ledger: Ledger, ref: str, head: Commit | None) -> Commit:
 def _decide(request: Request, tools: Tools, head: Commit) -> Decision:
     """The decision of this moment, which is GO and about the move that was asked for."""
     decision = tools.decide()
+    check_decision(
+        decision,
+        ref=request.ref,
+        new=request.new,
+        head=head,
+        seen_old=request.seen_old,
+        seen_policy=request.seen_policy,
+    )
+    return decision
+
+
+def check_decision(
+    decision: Decision,
+    *,
+    ref: str,
+    new: Commit,
+    head: Commit,
+    seen_old: Commit | None,
+    seen_policy: str | None,
+) -> None:
+    """Raise NotGo, Refused or GuardError unless the decision is a GO for bringing `ref` from `head` to `new`, by what
+    was seen in the plan (None: there was none)."""
     candidate = decision.candidate
-    if (candidate.ref, candidate.new) != (request.ref, request.new):
+    if (candidate.ref, candidate.new) != (ref, new):
         raise GuardError(
             "the decision is about another move than the one asked for", code="promotion.other-candidate"
         )
-    if candidate.old != head or request.seen_old not in {None, head}:
+    if candidate.old != head or seen_old not in {None, head}:
         raise Refused(
             f"{candidate.branch} has moved since this was planned: it stands at {head} now",
             fix="look at the new plan: guard promote",
@@ -185,13 +217,12 @@ def _decide(request: Request, tools: Tools, head: Commit) -> Decision:
         )
     if not decision.allowed:
         raise NotGo(decision)
-    if request.seen_policy not in {None, decision.policy_digest}:
+    if seen_policy not in {None, decision.policy_digest}:
         raise Refused(
             f"the policy of {candidate.branch} has changed since this was planned",
             fix="look at the new plan: guard promote",
             code="promotion.policy-changed",
         )
-    return decision
 
 
 def _read_script(request: Request, tools: Tools, decision: Decision) -> Script | None:
@@ -207,49 +238,6 @@ def _read_script(request: Request, tools: Tools, decision: Decision) -> Script |
             code="promotion.no-script",
         )
     return Script(request.script, upstream, data)
-
-
-def _record(request: Request, tools: Tools, decision: Decision) -> tuple[Attempt, Permit]:
-    """Put the request, the decision and the permit on record, in this order, before any of it has an effect."""
-    ledger, candidate, document = tools.ledger, decision.candidate, decision_document(decision)
-    promotion, now = tools.new_id(), tools.clock.now()
-    move: dict[str, object] = {"ref": candidate.ref, "old": candidate.old, "new": candidate.new}
-    permit = Permit(
-        id=tools.new_id(),
-        repository=candidate.repository,
-        ref=candidate.ref,
-        old=candidate.old,
-        new=candidate.new,
-        tree=candidate.tree,
-        decision=digest_of(document),
-        policy=decision.policy_digest,
-        by=request.by,
-        issued=int(now.timestamp()),
-        expires=_end(now, request.permit_life, decision),
-    )
-    check_form(permit)
-    requested = ledger.append(
-        "promotion.requested", {"promotion": promotion, **move, "by": request.by}, at=now
-    )
-    told: dict[str, object] = {
-        "outcome": document["outcome"],
-        "allowed": decision.allowed,
-        "decision": document,
-    }
-    ledger.append("decision.recorded", {"promotion": promotion, "digest": permit.decision, **told}, at=now)
-    expires = f"{permit.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-    issued = {"permit": permit.id, "promotion": promotion, **move, "tree": permit.tree, "expires": expires}
-    ledger.append("permit.issued", issued, at=now, once=f"permit.issued:{permit.id}")
-    attempt = Attempt(
-        promotion, candidate.ref, candidate.old, candidate.new, requested.seq, permit=permit.id, started=False
-    )
-    return attempt, permit
-
-
-def _end(now: datetime, life: timedelta, decision: Decision) -> int:
-    """When the permit ends, in seconds since 1970: with the evidence that its GO rests on, if that is sooner."""
-    end = min(now + life, decision.next_change_at or now + life)
-    return max(int(end.timestamp()), int(now.timestamp()) + 1)
 
 
 def _move(attempt: Attempt, permit: Permit, script: Script | None, request: Request, tools: Tools) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from guard.core.allowed_signers import AllowedSigners
 from guard.core.claims import (
+    REQUESTS,
     ApprovalWithdrawn,
     EvidenceSubmitted,
     HoldPlaced,
@@ -142,6 +143,12 @@ def _check(update: Update, counter: Counter, now: datetime) -> Checked:
             "the ref is not named after the statement's digest", code="statement.other-digest"
         )
     statement = parse_statement(parcel.statement)
+    if isinstance(statement.claim, REQUESTS):
+        raise StatementError(
+            f"a {statement.type} is asked of the guard's service, and no statement for the record",
+            fix="guard promote asks it",
+            code="statement.request",
+        )
     key = verify(parcel.signature, parcel.statement)
     counter.signers.find(statement.by, key, now=now)
     check_received(statement, repository=counter.repository, now=now)
