@@ -199,9 +199,7 @@ def load_secrets(settings: ServiceSettings, environ: Mapping[str, str]) -> Secre
 
 def _verify_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Several, one a line, while one is being replaced. Raises SettingsError for one that can be guessed."""
-    found = tuple(
-        filter(None, (line.strip() for line in _read("GUARD_VERIFY_SECRET", environ).splitlines()))
-    )
+    found = tuple(filter(None, (line.strip() for line in _read("GUARD_VERIFY_SECRET", environ).splitlines())))
     if any(len(one) < SHORTEST_SECRET or not one.isascii() for one in found):
         raise SettingsError(
             f"GUARD_VERIFY_SECRET holds a secret of less than {SHORTEST_SECRET} ASCII characters",

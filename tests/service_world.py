@@ -103,15 +103,15 @@ class ServiceWorld:
         self._write_service(self.bare.path)
         (self.home / "allowed_signers").write_text(signer_line(CI) + "\n" + signer_line("sam") + "\n")
 
-    def _write_service(self, git_url: Path) -> None:
+    def _write_service(self, git_url: Path | str, more: str = "") -> None:
         (self.home / "service.toml").write_text(
             f'forge = "{self.side.name}"\nurl = "{self.side.url}"\ngit_url = "{git_url}"\n'
-            'lease = "2s"\nbackoff = "1s"\ntries = 3\nsweep = "1h"\n'
+            f'lease = "2s"\nbackoff = "1s"\ntries = 3\nsweep = "1h"\n{more}'
         )
 
-    def fetch_from(self, git_url: Path) -> None:
-        """From now on the mirror is fetched from there."""
-        self._write_service(git_url)
+    def fetch_from(self, git_url: Path | str, more: str = "") -> None:
+        """From now on the mirror is fetched from there; `more` are further lines of service.toml."""
+        self._write_service(git_url, more)
         self.service = self.open()
 
     def hide_heads(self, ref: str) -> None:

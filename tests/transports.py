@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pwd
 import shutil
@@ -61,11 +62,12 @@ def over_ssh(
 
 @contextmanager
 def over_http(
-    bare: Path, folder: Path, environment: Mapping[str, str]
+    bare: Path, folder: Path, environment: Mapping[str, str], *, accounts: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The same over smart HTTP, by git's own CGI program behind a small server."""
+    """The same over smart HTTP, by git's own CGI program behind a small server. `accounts`: who may come in, as
+    `user:password` → the name that hooks see; without it everybody is let in as dev."""
     subprocess.run(["git", "-C", bare, "config", "http.receivepack", "true"], check=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(bare.parent, environment))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(bare.parent, environment, accounts))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -76,7 +78,9 @@ def over_http(
         server.server_close()
 
 
-def _handler(root: Path, environment: Mapping[str, str]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    root: Path, environment: Mapping[str, str], accounts: Mapping[str, str] | None
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """RFC 3875: the request as variables and standard input, the answer with a `Status:` line."""
 
@@ -96,14 +100,29 @@ def _handler(root: Path, environment: Mapping[str, str]) -> type[BaseHTTPRequest
             self.rfile.readline()
             return body
 
+        def _who(self) -> str | None:
+            """RFC 7617."""
+            if accounts is None:
+                return "dev"
+            scheme, _, text = self.headers.get("Authorization", "").partition(" ")
+            given = base64.b64decode(text).decode() if scheme == "Basic" else ""
+            return accounts.get(given)
+
         def _serve(self, body: bytes) -> None:
+            who = self._who()
+            if who is None:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             path, _, query = self.path.partition("?")
             env = {
                 **clean_environment(**environment),
                 "GIT_PROJECT_ROOT": str(root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
                 "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "CONTENT_LENGTH": str(len(body)), "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_USER": "dev", "REMOTE_ADDR": "127.0.0.1",
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_USER": who, "REMOTE_ADDR": "127.0.0.1",
             }  # fmt: skip
             done = subprocess.run(
                 ["git", "http-backend"], input=body, env=env, capture_output=True, check=False

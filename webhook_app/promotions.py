@@ -88,7 +88,9 @@ def refusal(error: NotGo) -> dict[str, Any]:
 def _asked(body: bytes, service: Service) -> Asked:
     posted = _read(body, SignedRequest)
     try:
-        statement, signature = (base64.b64decode(one, validate=True) for one in (posted.statement, posted.sig))
+        statement, signature = (
+            base64.b64decode(one, validate=True) for one in (posted.statement, posted.sig)
+        )
     except (binascii.Error, ValueError):
         raise StatementError("statement and sig are base64", code="statement.malformed") from None
     return authenticate(service, statement, signature)
@@ -128,7 +130,11 @@ def _plan(found: Offer, service: Service) -> dict[str, Any]:
 
 
 def _promotion(
-    found: Progress, service: Service, *, script: Mapping[str, object] | None = None, permit: str | None = None
+    found: Progress,
+    service: Service,
+    *,
+    script: Mapping[str, object] | None = None,
+    permit: str | None = None,
 ) -> dict[str, Any]:
     attempt = found.attempt
     document = {

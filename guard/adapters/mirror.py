@@ -126,10 +126,14 @@ class Mirror:
         done = self._run(command, bounded=True)
         if done.returncode == 0:
             return ""
-        words = _USERINFO.sub("", f"{done.stdout.decode('utf-8', 'replace')} {done.stderr.decode('utf-8', 'replace')}")
+        words = _USERINFO.sub(
+            "", f"{done.stdout.decode('utf-8', 'replace')} {done.stderr.decode('utf-8', 'replace')}"
+        )
         if done.returncode in TIMED_OUT:
             raise GitError(
-                f"git push did not end within {PUSH_SECONDS} seconds", fix="look again", code="mirror.push-unknown"
+                f"git push did not end within {PUSH_SECONDS} seconds",
+                fix="look again",
+                code="mirror.push-unknown",
             )
         return "the forge did not take the push: " + (" ".join(words.split())[:500] or "no reason given")
 
@@ -210,7 +214,9 @@ class Mirror:
         """git with these arguments, whatever its exit status. `bounded`: it ends in time even if this process does not
         live to end it. Raises GitError."""
         where = (f"--git-dir={self.git_dir}",) if inside else ()
-        limit = ("timeout", "--kill-after=5", str(PUSH_SECONDS)) if bounded and shutil.which("timeout") else ()
+        limit = (
+            ("timeout", "--kill-after=5", str(PUSH_SECONDS)) if bounded and shutil.which("timeout") else ()
+        )
         try:
             return subprocess.run(
                 [*limit, "git", "--no-pager", *_OPTIONS, *where, *arguments],

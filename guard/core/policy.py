@@ -22,7 +22,8 @@ class Project(Table):
     )
     repository: Name = Field(description="the full path on the forge, such as `gpuaas/platform`")
     service: ServiceUrl | None = Field(
-        default=None, description="the guard's service, such as `https://guard.example.com`; `guard promote` asks it"
+        default=None,
+        description="the guard's service, such as `https://guard.example.com`; `guard promote` asks it",
     )
 
 

@@ -20,7 +20,9 @@ class Document(BaseModel):
 class SignedRequest(Document):
     """What `POST /api/v1/promotions` and `/api/v1/promotions/plan` take, in base64."""
 
-    statement: str = Field(min_length=1, description="the canonical JSON of a promotion-request or promotion-plan")
+    statement: str = Field(
+        min_length=1, description="the canonical JSON of a promotion-request or promotion-plan"
+    )
     sig: str = Field(min_length=1, description="its armored SSH signature")
 
 
@@ -81,7 +83,9 @@ class Promotion(Document):
     note: Text = Field(description="what is worth telling of how it ended, or why its permit was taken back")
     moved_by: Literal["script", "service"]
     script: Script | None = None
-    permit: str | None = Field(default=None, max_length=4096, description="given to who asked, while it is good")
+    permit: str | None = Field(
+        default=None, max_length=4096, description="given to who asked, while it is good"
+    )
 
 
 class Refusal(BaseModel):

@@ -115,9 +115,7 @@ def offer(asked: Asked, bureau: Bureau) -> Offer:
         )
     head = _head(claim.target, bureau)
     if new == head:
-        raise Conflict(
-            f"{claim.target} stands at {head[:10]} already", code="promotion.nothing-to-promote"
-        )
+        raise Conflict(f"{claim.target} stands at {head[:10]} already", code="promotion.nothing-to-promote")
     decision = _decided(claim.target, new, bureau)
     brought, total = bureau.history.bringing(
         decision.candidate.old, decision.candidate.new, limit=SHOWN_COMMITS
@@ -157,9 +155,7 @@ def _given(asked: Asked, claim: PromotionRequested, rules: Branch, bureau: Burea
     recover(bureau.ledger, ref, read_head=bureau.read_head, clock=bureau.clock)
     head = check_head(bureau.ledger, ref, bureau.read_head(ref))
     if head == claim.commit:
-        raise Conflict(
-            f"{claim.target} stands at {head[:10]} already", code="promotion.nothing-to-promote"
-        )
+        raise Conflict(f"{claim.target} stands at {head[:10]} already", code="promotion.nothing-to-promote")
     _check_read(rules, claim)
     decision = _decided(claim.target, claim.commit, bureau)
     check_decision(

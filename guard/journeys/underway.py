@@ -87,9 +87,7 @@ def permit_of(ledger: Ledger, repository: str, progress: Progress) -> Permit:
     entry = ledger.find(f"permit.issued:{progress.attempt.permit}")
     try:
         body = entry.body if entry else {}
-        seconds = [
-            int(datetime.fromisoformat(str(body[name])).timestamp()) for name in ("issued", "expires")
-        ]
+        seconds = [int(datetime.fromisoformat(str(body[name])).timestamp()) for name in ("issued", "expires")]
         texts = {name: str(body[name]) for name in ("ref", "old", "new", "tree", "decision", "policy")}
         return Permit(
             id=str(body["permit"]),
@@ -106,7 +104,13 @@ def permit_of(ledger: Ledger, repository: str, progress: Progress) -> Permit:
 def _progress(ledger: Ledger, requested: Entry) -> Progress:
     body = requested.body
     facts: dict[str, Entry] = {}
-    kinds = ("permit.issued", "promotion.started", "promotion.pushing", "promotion.finished", "promotion.failed")
+    kinds = (
+        "permit.issued",
+        "promotion.started",
+        "promotion.pushing",
+        "promotion.finished",
+        "promotion.failed",
+    )
     for entry in ledger.entries(*kinds, newest_first=True):
         if entry.seq <= requested.seq:
             break
