@@ -14,22 +14,53 @@ if TYPE_CHECKING:
     from typing import Any
 
 PATH = "/api/v1/permits/verify"
+SECRET = "verify.secret"  # noqa: S105  a file's name
+"""In the hook's folder: what it says to be let in, the same as in the service's GUARD_VERIFY_SECRET."""
 MAX_ANSWER = 65536
 """Bytes; an answer has a few hundred."""
 
 
-def ask_service(url: str, repository: str, update: Update, *, token: str, seconds: float) -> str:
+def read_secret(folder: str) -> str:
+    """The first line of the folder's secret; "" where there is none. Raises Stop for one that others can read too, or
+    that cannot stand in a header."""
+    import os
+
+    file = f"{folder}/{SECRET}"
+    try:
+        with open(file, encoding="ascii") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            secret = stream.readline().strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise Stop("permit.unverifiable", f"{file} cannot be used: {error}", "mend the file") from None
+    if mode & 0o007:
+        raise Stop("permit.unverifiable", f"{file} can be read by everybody", f"chmod o= {file}")
+    if not secret.isprintable():
+        raise Stop("permit.unverifiable", f"{file} holds no secret on its first line", "mend the file")
+    return secret
+
+
+def ask_service(
+    url: str, repository: str, update: Update, *, token: str, seconds: float, secret: str = ""
+) -> str:
     """The id of the permit that covers the move now; without a token, of one that was issued for exactly this move and
     is not spent. Raises NoLeave when there is none, Stop when nobody answers within `seconds`."""
     asked = {"repository": repository, "ref": update.ref, "old": update.old, "new": update.new}
     body = text_json({**asked, "permit": token} if token else asked)
     try:
-        status, answer = _post(url.rstrip("/") + PATH, body, seconds)
+        status, answer = _post(url.rstrip("/") + PATH, body, seconds, secret)
         said = parse_json(answer.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise _nobody(url, f"{type(error).__name__}: {error}") from None
     if not isinstance(said, dict):
         raise _nobody(url, "its answer makes no sense")
+    if status == 401:
+        raise Stop(
+            "permit.unverifiable",
+            f"the guard at {url} does not know this server",
+            f"the operator puts the service's GUARD_VERIFY_SECRET into {SECRET} beside the hook's settings",
+        )
     if status == 403 and isinstance(said.get("code"), str):
         raise NoLeave(said["code"], str(said.get("message", "")), str(said.get("fix", "")))
     # The move is in the answer, so that an answer to another question is none to this one.
@@ -46,7 +77,7 @@ def _nobody(url: str, why: str) -> Stop:
     )
 
 
-def _post(url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
+def _post(url: str, body: bytes, seconds: float, secret: str) -> tuple[int, bytes]:
     """Status and body of the answer. Raises OSError, TimeoutError among them, and ValueError."""
     from time import monotonic
 
@@ -54,6 +85,7 @@ def _post(url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
     place, slash, path = rest.partition("/")
     end = monotonic() + seconds
     head = f"POST {slash}{path} HTTP/1.0\r\nHost: {place}\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {secret}\r\n" if secret else ""
     stream = _connected(*_host_and_port(place, 443 if scheme == "https" else 80), scheme, seconds)
     try:
         stream.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)

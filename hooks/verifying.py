@@ -67,10 +67,13 @@ def why_no_permit(update: Update, branch: Branch, wall: Wall) -> NoLeave | None:
 def _check(token: str, update: Update, branch: Branch, wall: Wall) -> None:
     config = wall.config
     if config.verify not in {"", "offline"}:
-        from hooks.asking import ask_service
+        from hooks.asking import ask_service, read_secret
 
         seconds = wall.patience / max(len(wall.tokens), 1)
-        permit = ask_service(config.verify, branch.repository, update, token=token, seconds=seconds)
+        secret = read_secret(wall.folder)
+        permit = ask_service(
+            config.verify, branch.repository, update, token=token, seconds=seconds, secret=secret
+        )
         _check_unspent(wall.folder, permit)
         return
     keys = _read_keys(f"{wall.folder}/jwks.json")

@@ -54,7 +54,7 @@ class Said:
 
 
 class Hosted(ServiceWorld):
-    """`git_url` is the forge's git over HTTP, `url` the service's. The clone's master is one fix ahead of the branch."""
+    """`git_url` is the forge's git over HTTP, `url` the service's."""
 
     git_url = ""
     url = ""

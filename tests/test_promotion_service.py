@@ -1,4 +1,4 @@
-"""The service gives permits and moves the branch itself, on GitLab's and GitHub's double over real git and real HTTP."""
+"""The service gives permits and moves the branch itself, on both doubles, over real git and real HTTP."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_an_admin_presses_the_merge_button_while_a_permit_is_out(one: Hosted) ->
     one.bare.git("update-ref", REF, head)
     refused = one.present(given.body["promotion"], "push", given.permit)
     assert refused.code == "promotion.drift"
-    assert not [entry for entry in one.ledger.entries("branch.moved")]
+    assert not list(one.ledger.entries("branch.moved"))
 
 
 def test_permits_that_are_no_good(one: Hosted, tmp_path: Path) -> None:

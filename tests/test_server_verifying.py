@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -13,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.keys import create_signing_key
+from guard.core.errors import SettingsError
 from guard.core.permit import sign
 from guard.wiring_service import open_service
 from tests.gitrepo import Repo
 from tests.hook_world import REF, World, build, guard
 from tests.service_world import call, serving
-from tests.verifying import by_ledger, by_service, offline
+from tests.verifying import OLD_SECRET, SECRET, by_ledger, by_service, offline
 
 GITLAB = {"GL_ID": "user-7", "GL_PROTOCOL": "ssh", "GL_REPOSITORY": "project-1", "GL_USERNAME": "ann"}
 
@@ -83,6 +85,32 @@ def test_what_is_taken_back_between_the_permit_and_the_push(tmp_path: Path) -> N
             "permit.revoked: release/platform-control was not moved: the permit was taken back: SEV-1" in said
         )
         assert push(world, f"{world.new}:{REF}", tokens=("garbage", world.issue(world.permit())))[0]
+
+
+def test_a_hook_without_the_secret_lets_nothing_in(tmp_path: Path) -> None:
+    with by_service(tmp_path / "w") as world:
+        token = world.issue(world.permit())
+        secret = next((tmp_path / "w").rglob("verify.secret"))
+        assert secret.stat().st_mode & 0o077 == 0
+        kept = secret.read_text()
+        for bad, told in (
+            ("another-secret-than-the-services", "does not know this server"),
+            ("a\x07b", "no secret"),
+        ):
+            secret.write_text(bad)
+            taken, said = push(world, f"{world.new}:{REF}", tokens=(token,))
+            assert not taken
+            assert "permit.unverifiable: " in said, said
+            assert told in said, said
+        secret.unlink()
+        assert "does not know this server" in push(world, f"{world.new}:{REF}", tokens=(token,))[1]
+        secret.write_text(kept)
+        secret.chmod(0o644)
+        assert "can be read by everybody" in push(world, f"{world.new}:{REF}", tokens=(token,))[1]
+        secret.chmod(0o600)
+        taken, said = push(world, f"{world.new}:{REF}", tokens=(token,))
+        assert taken, said
+        assert kept.strip() not in said
 
 
 class TestOffline:
@@ -226,16 +254,19 @@ class TestGitLab:
 
 @pytest.fixture(scope="module")
 def url(asked: World) -> Iterator[str]:
-    with serving(open_service(asked.home, {})) as url:
+    with serving(open_service(asked.home, {"GUARD_VERIFY_SECRET": f"{OLD_SECRET}\n{SECRET}\n"})) as url:
         yield f"{url}/api/v1/permits/verify"
 
 
 class TestTheQuestion:
     """POST /api/v1/permits/verify."""
 
-    def ask(self, url: str, body: object) -> tuple[int, dict[str, str]]:
+    def ask(
+        self, url: str, body: object, *, says: str | None = f"Bearer {SECRET}"
+    ) -> tuple[int, dict[str, str]]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        status, _, answer = call(url, data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"} | ({"Authorization": says} if says else {})
+        status, _, answer = call(url, data, headers)
         return status, json.loads(answer)
 
     def move(self, world: World, **more: str) -> dict[str, str]:
@@ -253,6 +284,32 @@ class TestTheQuestion:
         assert (status, said["code"]) == (403, "permit.other-new")
         status, said = self.ask(url, self.move(asked, permit=token, repository="demo/other"))
         assert (status, said["code"]) == (403, "permit.other-repository")
+
+    @pytest.mark.parametrize(
+        "says", [None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {SECRET}", f"Bearer {SECRET}x"]
+    )
+    def test_who_does_not_know_the_secret_learns_nothing(
+        self, url: str, asked: World, says: str | None
+    ) -> None:
+        status, said = self.ask(url, self.move(asked), says=says)
+        assert (status, said["code"]) == (401, "permit.caller-unknown")
+        assert SECRET not in str(said)
+
+    def test_while_one_secret_takes_the_place_of_another(self, url: str, asked: World) -> None:
+        for secret in (SECRET, OLD_SECRET):
+            assert self.ask(url, self.move(asked, repository="demo/other"), says=f"bearer {secret}")[0] == 403
+
+    def test_nobody_is_answered_where_there_is_no_secret_unless_anyone_is(
+        self, asked: World, tmp_path: Path
+    ) -> None:
+        shutil.copytree(asked.home, tmp_path / "home")
+        with serving(open_service(tmp_path / "home", {})) as url:
+            assert self.ask(f"{url}/api/v1/permits/verify", self.move(asked))[0] == 401
+        (tmp_path / "home/service.toml").write_text('forge = "local"\nverify_callers = "anyone"\n')
+        with serving(open_service(tmp_path / "home", {})) as url:
+            assert self.ask(f"{url}/api/v1/permits/verify", self.move(asked), says=None)[0] == 403
+        with pytest.raises(SettingsError, match="less than 20"):
+            open_service(tmp_path / "home", {"GUARD_VERIFY_SECRET": "short"})
 
     @pytest.mark.parametrize(
         "body", [b"", b"[]", b"\xff", b"{}", b'{"ref": 1}', b'{"more": ""}', b"x" * 20_000]

@@ -11,6 +11,8 @@ from guard.wiring_service import open_service
 from tests.hook_world import BRANCH, World, build, guard
 from tests.service_world import serving
 
+SECRET, OLD_SECRET = "a-secret-of-this-guards-servers", "the-secret-that-it-takes-the-place-of"
+
 
 def by_ledger(folder: Path) -> World:
     world = build(folder)
@@ -30,8 +32,10 @@ def by_service(folder: Path, *options: str) -> Iterator[World]:
     """The hook asks the real service, on a port of its own, which has the ledger."""
     world = _guarded_elsewhere(folder)
     (world.home / "service.toml").write_text('forge = "local"\n')
-    with serving(open_service(world.home, {})) as url:
-        assert guard("install", "--server", world.bare.path, "--ask", url, *options) == 0
+    (folder / "secret").write_text(f"{SECRET}\n")
+    with serving(open_service(world.home, {"GUARD_VERIFY_SECRET": f"{OLD_SECRET}\n{SECRET}"})) as url:
+        told = ("--ask", url, "--secret", folder / "secret")
+        assert guard("install", "--server", world.bare.path, *told, *options) == 0
         yield world
 
 

@@ -36,7 +36,7 @@ class Unproven(Refused):
 
 
 def check_caller(authorization: str, service: Service) -> None:
-    """Raise Unproven unless `Authorization: Bearer SECRET` names one of the secrets, or the operator lets anyone ask."""
+    """Raise Unproven unless `Authorization: Bearer SECRET` names a secret of ours, or the operator lets anyone ask."""
     if service.settings.verify_callers == "anyone":
         return
     scheme, _, given = authorization.partition(" ")

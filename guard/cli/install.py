@@ -71,6 +71,11 @@ _SCOPE = (
     help="With --server: there is no ledger here; the guard's service at this URL says whether a permit is good.",
 )
 @click.option(
+    "--secret",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --ask: a file whose first line is the service's GUARD_VERIFY_SECRET, which the hook says to it.",
+)
+@click.option(
     "--offline",
     is_flag=True,
     help="With --server: the guard's public keys alone say so, of permits of at most two minutes.",
@@ -97,7 +102,7 @@ def install(repo: Path, scope: str | None, remote: str, server: Path | None, **w
     guard install --repo ~/src/platform --remote upstream
     guard install --global
     guard install --server /srv/git/platform.git --protect release/platform-control
-    guard install --server /srv/git/platform.git --ask https://guard.example.com
+    guard install --server /srv/git/platform.git --ask https://guard.example.com --secret FILE
     """
     from guard.cli import installing
 

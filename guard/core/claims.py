@@ -159,8 +159,8 @@ class WaiverWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class PromotionPlanned:
-    """What would promoting this commit (null: the head of the one open proposal) do? It is asked of the service, not put
-    on record."""
+    """What would promoting this commit (null: the head of the one open proposal) do? It is asked of the service, and
+    not put on record."""
 
     target: str
     commit: Commit | None
@@ -168,9 +168,9 @@ class PromotionPlanned:
 
 @dataclass(frozen=True, slots=True)
 class PromotionRequested:
-    """A permit is wanted to bring the target branch from `old` to `commit`, which were seen in a plan made by the policy
-    with this digest. `request` is random and the same each time that the same promotion is asked for; `read` are the
-    documents that were read first."""
+    """A permit is wanted to bring the target branch from `old` to `commit`, which were seen in a plan made by the
+    policy with this digest. `request` is random and the same each time that the same promotion is asked for; `read`
+    are the documents that were read first."""
 
     target: str
     old: Commit
@@ -305,6 +305,7 @@ def _check_expiry(value: object) -> object:
 
 
 _expiry = Form(_check_expiry, {"type": "string", "format": "date-time", "description": "UTC, with Z"})
+_policy = _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits")
 _digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
 _name = _text(200, empty=False)
 principal = _text(200, empty=False)
@@ -324,7 +325,7 @@ _WAIVER_REQUEST: Mapping[str, Form] = {
 }  # fmt: skip
 
 _PROMOTION: Mapping[str, Form] = {
-    "target": branch_name, "old": _commit, "commit": _commit, "policy": _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits"),
+    "target": branch_name, "old": _commit, "commit": _commit, "policy": _policy,
     "request": nonce, "read": _command,
 }  # fmt: skip
 

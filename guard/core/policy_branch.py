@@ -83,7 +83,7 @@ class Branch(Table):
     )
     promoters: tuple[RoleName, ...] = Field(
         default=(),
-        description="roles whose holders the service gives permits to; unless named, those that `approvals.roles` names",
+        description="roles whose holders get permits from the service; unless named, those of `approvals.roles`",
     )
     permit_ttl: PermitTtl = Field(
         default=timedelta(minutes=15),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -40,16 +39,9 @@ Age = Annotated[
 ]
 
 
-def _service_url(url: str) -> str:
-    """Permits come back from there, so nobody on the way may read them."""
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    if not (parts.scheme == "https" or plain) or not parts.hostname or parts.username is not None:
-        raise ValueError(f"got {url!r}; expected https://HOST without a user (http only for this machine)")
-    return url.rstrip("/")
-
-
-ServiceUrl = Annotated[str, StringConstraints(max_length=500), AfterValidator(_service_url)]
+SERVICE_PATTERN = r"^(https://[^/\s@?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?$"
+"""Permits come back from there, so nobody on the way may read them; without TLS only this machine is asked."""
+ServiceUrl = Annotated[str, StringConstraints(max_length=500, pattern=SERVICE_PATTERN)]
 
 
 class Spec(BaseModel):

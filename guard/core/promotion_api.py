@@ -1,4 +1,4 @@
-"""What the service's promotion API takes and answers: the same models write it at the service and read it at the client."""
+"""What the service's promotion API takes and answers; the service writes and the client reads it by the same models."""
 
 from __future__ import annotations
 

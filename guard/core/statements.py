@@ -136,7 +136,7 @@ def _moment(text: str) -> datetime:
 def check_received(
     statement: Statement, *, repository: str, now: datetime, longest: timedelta = EARLIEST
 ) -> None:
-    """Raise StatementError unless the statement is about this repository and was signed lately: at most `longest` ago."""
+    """Raise StatementError unless the statement is about this repository and was signed at most `longest` ago."""
     if statement.repository != repository:
         raise StatementError(
             f"the statement is about {statement.repository}, and this is {repository}",

@@ -1,7 +1,7 @@
 """The service's part of a promotion: a signed request is proven, everything is gathered afresh, and a permit is given.
 
-A request is for this moment: it is minutes old at most, its bytes count once, and the same promotion asked for again (by
-its request id) gets the same answer.
+A request is for this moment: it is minutes old at most, its bytes count once, and the same promotion asked for again
+(by its request id) gets the same answer.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ def offer(asked: Asked, bureau: Bureau) -> Offer:
 
 
 def grant(asked: Asked, bureau: Bureau) -> Granted:
-    """A permit for the move that is asked for, if it is GO at this moment; for a promotion that was asked for before, how
-    it stands. Raises NotGo; Conflict for a replay, another promotion under way, or a plan that no longer holds; Refused;
-    GuardError when it cannot be decided."""
+    """A permit for the move that is asked for, if it is GO at this moment; for a promotion that was asked for before,
+    how it stands. Raises NotGo; Conflict for a replay or another promotion under way; Refused, also for a plan that no
+    longer holds; GuardError when it cannot be decided."""
     claim = asked.statement.claim
     if not isinstance(claim, PromotionRequested):
         raise _other_request()
@@ -250,8 +250,12 @@ def _put_on_record(asked: Asked, promotion: str, bureau: Bureau) -> None:
 
 def _record_refusal(promotion: str, error: GuardError, asked: Asked, bureau: Bureau) -> None:
     body = {
-        "promotion": promotion, "asked": f"sha256:{asked.name}", "by": asked.by, "code": error.code, "why": error.message
-    }  # fmt: skip
+        "promotion": promotion,
+        "asked": f"sha256:{asked.name}",
+        "by": asked.by,
+        "code": error.code,
+        "why": error.message,
+    }
     bureau.ledger.append("promotion.refused", body, at=bureau.clock.now())
 
 

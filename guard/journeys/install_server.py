@@ -67,6 +67,10 @@ class Home(Protocol):
     def jwks(self) -> Path: ...
 
 
+SECRET = "verify.secret"  # noqa: S105  a file's name
+"""Beside settings.toml: `hooks/asking.py` reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the operator asked for; None and () leave it to what stands there already."""
@@ -77,6 +81,7 @@ class Wishes:
     policy: Path | None = None
     database: str | None = None
     ask: str | None = None
+    secret: Path | None = None
     offline: bool = False
     jwks: Path | None = None
     web_merges: str | None = None
@@ -99,7 +104,7 @@ def install_server(repo: Bare, files: HookFiles, stores: Stores, wishes: Wishes)
         raise UsageError(f"{repo.git_dir} is not a bare repository", fix="name the one that people push to")
     home, lines = _make_home(repo, stores, wishes)
     if home.settings.verify.compiled:
-        lines += _take_keys(home, wishes)
+        lines += [*_take_keys(home, wishes), *_take_secret(home, wishes)]
     else:
         stores.ensure_keys(home.path)
         stores.open_ledger(home.path)
@@ -137,6 +142,24 @@ def _take_keys(home: Home, wishes: Wishes) -> list[str]:
             fix="name them: --jwks FILE",
             code="usage.jwks",
         )
+    return []
+
+
+def _take_secret(home: Home, wishes: Wishes) -> list[str]:
+    """What the hook says to the service, in a file that nobody else may read. Raises UsageError."""
+    place = home.path / SECRET
+    if wishes.secret:
+        lines = wishes.secret.read_text(encoding="utf-8").split("\n")
+        if not lines[0].strip():
+            raise UsageError(f"{wishes.secret} holds no secret on its first line", code="usage.secret")
+        place.touch(mode=0o600)
+        place.chmod(0o600)
+        place.write_text(f"{lines[0].strip()}\n", encoding="utf-8")
+        return [f"what the service is asked with: {place}"]
+    if home.settings.verify.compiled not in {"", "offline"} and not place.exists():
+        return [
+            f"warning: the service answers nobody without its secret; give it with --secret FILE (it goes to {place})"
+        ]
     return []
 
 

@@ -14,8 +14,8 @@ from guard.core.errors import GuardError, Refused
 from guard.core.model import Commit, Decision
 from guard.core.permit import Permit
 from guard.journeys.permitting import issue
-from guard.journeys.underway import check_not_held
 from guard.journeys.reconcile import Attempt, Ending, expected_head, settle, unfinished
+from guard.journeys.underway import check_not_held
 from guard.ports import Clock, Ledger
 from guard.render.safe import plain
 

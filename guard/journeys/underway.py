@@ -67,9 +67,9 @@ def check_not_held(ledger: Ledger, attempt: Attempt, *, now: datetime) -> None:
     if found is None or not found.live(now):
         return
     branch = attempt.ref.removeprefix("refs/heads/")
-    until = found.expires
+    what = f"{found.by} is promoting {branch} to {attempt.new[:10]} since {found.requested_at}"
     raise Conflict(
-        f"{found.by} is promoting {branch} to {attempt.new[:10]} since {found.requested_at}; that permit ends at {until}",
+        f"{what}; that permit ends at {found.expires}",
         fix="wait until that promotion has ended, or have its promoter end it; then look at a new plan",
         code="promotion.under-way",
     )
