@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -451,7 +452,9 @@ def test_ctrl_c_lets_the_script_end_and_the_truth_is_recorded(tmp_path: Path) ->
     world = make_world(
         tmp_path, script=f"#!/bin/sh\ntrap 'exit 130' INT\ntouch {ready}\nwhile :; do sleep 0.05; done\n"
     )
+    # A shell's background job inherits that SIGINT is ignored, and what it starts could not trap it.
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from tests.promoting import World, request_of, tools_of; "
         "from guard.journeys.promotion import promote; "
         f"world = World(Path({str(tmp_path)!r}), {world.old!r}, {world.new!r}); "
@@ -459,13 +462,21 @@ def test_ctrl_c_lets_the_script_end_and_the_truth_is_recorded(tmp_path: Path) ->
     )
     root = Path(__file__).parent.parent
     with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=root, env=clean_environment(), stderr=subprocess.PIPE
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as run:
-        deadline = time.monotonic() + 30
-        while not ready.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(run.pid, signal.SIGINT)
-        said = run.communicate(timeout=30)[1].decode()
+        try:
+            deadline = time.monotonic() + 30
+            while not ready.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.kill(run.pid, signal.SIGINT)
+            said = run.communicate(timeout=30)[1].decode()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
     assert "PromotionFailed" in said
     assert kinds(world) == FAILED
 
