@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from guard.adapters.backup import Manifest
     from guard.adapters.ledger import SqlLedger
     from guard.adapters.local import LocalForge
+    from guard.core.dsse import Signer
     from guard.journeys.checkpoints import Sent
     from guard.journeys.receiving import Update
     from guard.journeys.statements import Sender
@@ -163,6 +164,13 @@ def restore_backup(file: Path, folder: Path, *, database: str | None) -> Manifes
         if manifest.entries:
             ledger.restore(ledger_rows(lines), end=Checkpoint(manifest.entries, manifest.head))
     return manifest
+
+
+def signing_key(home: ServerHome) -> Signer:
+    """The key that the guard signs with. Raises SettingsError."""
+    from guard.adapters.keys import load_signing_key
+
+    return load_signing_key(home.keys, home.jwks)
 
 
 def sealed_checkpoint(home: ServerHome, ledger: SqlLedger) -> str | None:

@@ -11,8 +11,7 @@ from guard import wiring
 from guard.core.errors import ForgeError, UsageError
 from guard.core.facts import Proposal
 from guard.core.model import Unknown
-from guard.core.policy_text import parse_policy
-from guard.journeys.asking import POLICY_PATH
+from guard.core.policy_text import POLICY_PATH, parse_policy
 from guard.journeys.sources import Sources
 from guard.ports import Clock, Forge, Git, Records
 from guard.settings import ServerHome, find_home

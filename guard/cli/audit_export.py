@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from guard.cli.auditing import opened, remote_option, server_option
-from guard.core.errors import GuardError
+from guard.cli.output import write_whole
 
 
 @click.command()
@@ -36,17 +35,5 @@ def export(*, out: Path | None, server: str | None, remote: str) -> None:
         for line in lines:
             click.echo(line, nl=False)
         return
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as stream:
-            stream.writelines(lines)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(out)
-    except OSError as error:
-        raise GuardError(
-            f"{out}: {error.strerror}", fix="name a file that can be written", code="output.failed"
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(out, lines)
     click.echo(f"wrote {out}", err=True)

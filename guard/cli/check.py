@@ -73,8 +73,13 @@ def deciding(function: F) -> F:
         metavar="DATE",
         help="Will it still be so then? What is so now, at a later day or moment (UTC).",
     )
+    record = click.option(
+        "--record",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the decision there as a signed record, too (see guard decision); needs the server side.",
+    )
     function = later(
-        click.option("--format", "form", type=forms, default="text", show_default=True)(function)
+        record(click.option("--format", "form", type=forms, default="text", show_default=True)(function))
     )
     for option in reversed(_OPTIONS[:-1]):
         function = option(function)
@@ -130,15 +135,37 @@ def _parse_only(text: str) -> tuple[str, ...]:
     return asked
 
 
-def _answer(only: tuple[str, ...], *, form: str, at: str | None, **options: Any) -> int:
+def _answer(only: tuple[str, ...], *, form: str, at: str | None, record: Path | None, **options: Any) -> int:
     from guard.journeys.gather import gather_and_decide
 
     moment = _moment(at) if at else None
+    if record and (only or moment):
+        raise UsageError(
+            "a record is of a whole decision made now", fix="leave out --only and --at", code="usage.record"
+        )
     decision = gather_and_decide(*what_is_asked(only, **options), at=moment)
+    if record:
+        _write_record(decision, record, server=options["server"])
     if moment and form == "text":
         click.echo(f"as of {moment:%Y-%m-%d %H:%M} UTC, if nothing but time passes:")
     click.echo(rendered(decision, form), nl=False)
     return decision.exit_status
+
+
+def _write_record(decision: Decision, out: Path, *, server: str | None) -> None:
+    from guard import __version__, wiring
+    from guard.cli.output import write_whole
+    from guard.journeys.records import make_record
+    from guard.settings import find_home
+
+    home = find_home(server=server, remote_url=None)
+    if home is None:
+        raise UsageError(
+            "only the server side has the key that signs a record",
+            fix="name it: --server BARE.git, or GUARD_SERVER",
+            code="usage.record",
+        )
+    write_whole(out, make_record(decision, wiring.signing_key(home), engine=__version__))
 
 
 def _moment(text: str) -> datetime:

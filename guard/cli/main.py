@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:command, one line for the list of commands)
     "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
     "readiness": ("guard.cli.check:readiness", "Show the Go/No-Go board: the same as check."),
+    "decision": ("guard.cli.decision:decision", "Check the signed record of a decision, or make it again."),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
     "drift": ("guard.cli.drift:drift", "List what a release branch has that upstream has not."),
     "notes": ("guard.cli.notes:notes", "Draft release notes from the log, or say what they leave out."),

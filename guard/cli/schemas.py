@@ -14,6 +14,7 @@ from guard.core.policy_schema import policy_schema_text
 from guard.core.promotion_api import promotion_api_schema
 from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
+from guard.render.decision_record_schema import decision_record_schema
 from guard.render.drift import drift_schema
 from guard.render.lineage_schema import lineage_schema
 from guard.render.notes import notes_schema
@@ -27,6 +28,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     # path below docs/: what makes its text
     "schemas/policy.schema.json": policy_schema_text,
     "schemas/decision.schema.json": lambda: _json(decision_schema()),
+    "schemas/decision-record.schema.json": lambda: _json(decision_record_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/notes.schema.json": lambda: _json(notes_schema()),

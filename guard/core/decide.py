@@ -34,6 +34,18 @@ class Question:
     only: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a decision is made of. `facts` is None where no rule was asked, because no policy could be used;
+    `standing` is the text that stood on the target in a policy's place then (None: there was none)."""
+
+    question: Question
+    policy: Fact[LoadedPolicy]
+    facts: Facts | None
+    now: datetime
+    standing: bytes | None = None
+
+
 def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now: datetime) -> Decision:
     """Judge the candidate by the target branch's policy.
 
@@ -79,6 +91,7 @@ def decide(question: Question, policy: Fact[LoadedPolicy], facts: Facts, *, now:
         partial=question.only,
         required=required,
         waivers=uses(waiving, verdicts),
+        made_of=Inputs(question, policy, facts, now),
     )
 
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, NewType, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NewType, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from guard.core.decide import Inputs
 
 Commit = NewType("Commit", str)
 """A full, lower-case hex object name: 40 digits (SHA-1) or 64 (SHA-256)."""
@@ -147,7 +150,8 @@ class Decision:
     """All verdicts for one candidate (SLSA: a verification summary), GO or NO-GO.
 
     `verdicts` keep their order (rules as the policy requires them, gates as it lists them); `partial` names the
-    rules that the question was narrowed to, in which case it never is a GO.
+    rules that the question was narrowed to, in which case it never is a GO. `made_of` is what `guard.core.replay` makes
+    the same decision of again.
     """
 
     candidate: Candidate
@@ -159,6 +163,7 @@ class Decision:
     partial: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     waivers: tuple[WaiverUse, ...] = ()
+    made_of: Inputs | None = field(default=None, compare=False, repr=False)
 
     @property
     def outcome(self) -> Outcome:

@@ -16,6 +16,7 @@ from guard.core.policy_problems import shown_path, shown_value, validation_probl
 from guard.core.policy_references import reference_problems
 from guard.core.toml_lines import KeyPath, locate_keys
 
+POLICY_PATH = "guard.toml"
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 """How deeply tables and arrays may be nested. The deepest sensible policy has about ten levels."""
@@ -36,11 +37,12 @@ _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A valid policy, the digest (`sha256:…`) of the very bytes it was read from, and where these stand."""
+    """A valid policy, the digest (`sha256:…`) of the very bytes it was read from, where these stand, and they."""
 
     policy: Policy
     digest: str
     where: str
+    text: bytes = b""
 
 
 def parse_policy(text: bytes, *, where: str) -> LoadedPolicy:
@@ -59,7 +61,7 @@ def parse_policy(text: bytes, *, where: str) -> LoadedPolicy:
     found += reference_problems(data, lines)
     if policy is None or found:
         raise _invalid(where, _placed(found, lines))
-    return LoadedPolicy(policy, f"sha256:{hashlib.sha256(text).hexdigest()}", where)
+    return LoadedPolicy(policy, f"sha256:{hashlib.sha256(text).hexdigest()}", where, text)
 
 
 def _decode(text: bytes, where: str) -> str:

@@ -19,40 +19,65 @@ from guard.core.evidence import Reading
 from guard.core.facts import Facts
 
 VERSION = 1
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class SnapshotError(GuardError):
-    """What was written down is not what this version can read back."""
+    """What was written down is not what this version can read back. `snapshot.version` where another version of the
+    guard wrote it, by its own word."""
 
     code = "snapshot.malformed"
 
 
 def facts_document(facts: Facts) -> dict[str, Any]:
     """The facts as a JSON object; `canonical_bytes` of it is the same for the same facts."""
-    return {"version": VERSION, "facts": _written(facts)}
+    return {"version": VERSION, "facts": written(facts)}
 
 
-def facts_of(document: Mapping[str, Any]) -> Facts:
+def facts_of(document: object) -> Facts:
     """The facts in a document of this version. Raises SnapshotError naming the place that does not fit."""
-    if document.get("version") != VERSION or set(document) != {"version", "facts"}:
-        raise SnapshotError(f"it is no document of facts of the version {VERSION}")
-    facts: Facts = _read(document["facts"], Facts, {}, "facts")
+    check_version(document, VERSION, {"facts"}, what="document of facts")
+    facts: Facts = read_as(document["facts"], Facts, "facts")  # type: ignore[index]  # it was checked just now
     return facts
 
 
-def _written(value: object) -> Any:
+def check_version(document: object, version: int, members: set[str], *, what: str) -> None:
+    """That it is an object of this version with exactly these members. Raises SnapshotError."""
+    if not isinstance(document, Mapping) or "version" not in document:
+        raise SnapshotError(f"it is no {what}")
+    if type(document["version"]) is not int or document["version"] != version:
+        said = str(document["version"])[:20]
+        raise SnapshotError(
+            f"it is a {what} of version {said}, and this guard reads version {version}",
+            fix="use the version of release-guard that wrote it",
+            code="snapshot.version",
+        )
+    if document.keys() != {"version", *members}:
+        odd = ", ".join(sorted(str(name)[:40] for name in document.keys() ^ {"version", *members}))
+        raise SnapshotError(f"it is no {what} of version {version}: {odd} is missing or unknown")
+
+
+def read_as(data: object, hint: Any, where: str) -> Any:
+    """The value of the type `hint` that `written` made this data of. Raises SnapshotError naming the place, also for
+    what would be written in another way than it is."""
+    value = _read(data, hint, {}, where)
+    if written(value) != data:
+        raise SnapshotError(f"{where}: it is not written in the one way that it would be")
+    return value
+
+
+def written(value: object) -> Any:
+    """A dataclass of facts as JSON data."""
     if is_dataclass(value) and not isinstance(value, type):
-        table = {field.name: _written(getattr(value, field.name)) for field in fields(value)}
+        table = {field.name: written(getattr(value, field.name)) for field in fields(value)}
         return {"type": type(value).__name__, **table}
     if isinstance(value, Mapping):
-        return [[_written(key), _written(item)] for key, item in sorted(value.items())]
+        return [[written(key), written(item)] for key, item in sorted(value.items())]
     if isinstance(value, frozenset):
-        return [_written(item) for item in sorted(value)]
+        return [written(item) for item in sorted(value)]
     if isinstance(value, tuple):
-        return [_written(item) for item in value]
+        return [written(item) for item in value]
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime(_TIME)
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     if isinstance(value, str):
         return _text(str(value))
     if value is None or isinstance(value, bool | int):
@@ -86,14 +111,23 @@ def _read(data: Any, hint: Any, names: Mapping[Any, Any], where: str) -> Any:
             pairs = enumerate(zip(data, parts, strict=True))
             return origin(_read(item, part, names, f"{where}[{at}]") for at, (item, part) in pairs)
     if origin is Mapping and isinstance(data, list):
-        return {_read(k, arguments[0], names, where): _read(v, arguments[1], names, where) for k, v in data}
+        return _read_mapping(data, arguments, names, where)
     return _read_plain(data, origin, where)
+
+
+def _read_mapping(data: list[Any], arguments: Any, names: Mapping[Any, Any], where: str) -> dict[Any, Any]:
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in data):
+        raise SnapshotError(f"{where}: expected pairs of a key and a value")
+    found = {_read(k, arguments[0], names, where): _read(v, arguments[1], names, where) for k, v in data}
+    if len(found) != len(data):
+        raise SnapshotError(f"{where}: a key is there twice")
+    return found
 
 
 def _read_plain(data: Any, origin: Any, where: str) -> Any:
     try:
         if origin is datetime:
-            return datetime.strptime(data, _TIME).replace(tzinfo=UTC)
+            return datetime.fromisoformat(data).astimezone(UTC)
         if isinstance(origin, type) and issubclass(origin, str):
             text = (
                 data
@@ -103,7 +137,7 @@ def _read_plain(data: Any, origin: Any, where: str) -> Any:
             return origin(text)
         if type(data) is origin or (data is None and origin is type(None)):
             return data
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         pass
     raise SnapshotError(f"{where}: it does not hold what belongs there")
 
@@ -129,10 +163,11 @@ def _read_dataclass(
         raise SnapshotError(f"{where}: expected a {cls.__name__} with {', '.join(sorted(wanted))}")
     bound = (names.get(one, one) if isinstance(one, TypeVar) else one for one in arguments)
     inner = dict(zip(getattr(cls, "__parameters__", ()), bound, strict=False))
-    hints = _hints(cls)
+    hints = type_hints(cls)
     return cls(**{name: _read(data[name], hints[name], inner, f"{where}.{name}") for name in wanted})
 
 
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
+def type_hints(cls: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields."""
     return get_type_hints(cls, localns={"Reading": Reading})

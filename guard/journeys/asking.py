@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from guard.core.errors import GuardError, PolicyError, UsageError
 from guard.core.model import Candidate, Commit, Fact, Known, Unknown
-from guard.core.policy_text import LoadedPolicy, parse_policy
+from guard.core.policy_text import POLICY_PATH, LoadedPolicy, parse_policy
 from guard.journeys.sources import Range, Sources
 from guard.ports import Git
-
-POLICY_PATH = "guard.toml"
 
 
 def branch_of(git: Git, name: str) -> str:

@@ -24,9 +24,9 @@ from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
 from guard.core.policy import ApprovalRule, Policy
 from guard.core.policy_branch import Branch, Lineage
-from guard.core.policy_text import LoadedPolicy, parse_policy
+from guard.core.policy_text import POLICY_PATH, LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
-from guard.journeys.asking import POLICY_PATH, candidate_of, policy_upstream, read_policy, resolve
+from guard.journeys.asking import candidate_of, policy_upstream, read_policy, resolve
 from guard.journeys.emergencies import read_emergency
 from guard.journeys.hands import approval_facts
 from guard.journeys.sources import Members, Range, Sources

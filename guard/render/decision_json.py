@@ -13,7 +13,23 @@ VERSION = 1
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:
-    """The document described by docs/schemas/decision.schema.json; its RFC 8785 digest names the decision."""
+    """The document described by docs/schemas/decision.schema.json; its RFC 8785 digest names the decision. A byte
+    that is no UTF-8 (of a path, say) is in it as `\\udcNN`, because JSON has no other word for it."""
+    document: dict[str, Any] = _utf8(_document(decision))
+    return document
+
+
+def _utf8(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _utf8(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_utf8(one) for one in value]
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
+def _document(decision: Decision) -> dict[str, Any]:
     candidate = decision.candidate
     return {
         "version": VERSION,
