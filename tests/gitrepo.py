@@ -20,8 +20,12 @@ ISOLATION = {
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """This process's environment without anything that steers git or the guard."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "GUARD_", "SSH_AUTH"))}
+    """This process's environment without anything that steers git or the guard.
+
+    Nor does it keep `PYTHONDONTWRITEBYTECODE`: each of a thousand `guard` processes would compile the guard anew.
+    """
+    steering = ("GIT_", "GUARD_", "SSH_AUTH", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, **ISOLATION, **extra}
 
 
