@@ -22,7 +22,7 @@ from guard.core.facts import (
     Submission,
     Waiver,
 )
-from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
+from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact
 from guard.core.notes import Log
@@ -151,6 +151,11 @@ class Forge(Protocol):
         known who pushed the head. One too many is the safe error."""
         ...
 
+    def movers(self, branch: str, head: Commit) -> Fact[frozenset[str]]:
+        """Who moved the branch to this commit, as far as the forge remembers; nobody where it does not. One name too
+        many is the safe error."""
+        ...
+
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """The people behind user names and `@groups`, now, with those of the groups within; with `inherited`, those
         of the groups above too. One too few is the safe error."""
@@ -206,8 +211,21 @@ class Voice(Protocol):
         """Put it below the comment; where it is there already, nothing happens."""
         ...
 
+    def own_issues(self) -> tuple[ForgeIssue, ...]:
+        """The issues that the guard opened, open and closed, newest first; never a shorter list than there is."""
+        ...
+
+    def open_issue(self, title: str, body: str) -> ForgeIssue: ...
+
+    def edit_issue(self, id: str, *, body: str, is_open: bool) -> None: ...
+
     def protection(self, branch: str) -> Fact[Protection | None]:
         """How the branch is protected; Known(None) when it surely is not."""
+        ...
+
+    def protect(self, branch: str, *, force_push: bool = False) -> None:
+        """Have nobody but the guard push to the branch and merge into it, and nobody delete it; by force at most the
+        guard (`force_push`). What is demanded of a merge otherwise stays. Raises ForgeError where that cannot be."""
         ...
 
 

@@ -38,6 +38,10 @@ def alarm(*, barred: Iterable[str] = (), kind: str = "alarm", id: str = ALARM) -
     return HoldMark("", NOW, "it was moved", id=id, kind=kind, barred=tuple(barred))
 
 
+def drift(*, barred: Iterable[str] = ()) -> HoldMark:
+    return alarm(barred=barred, kind="drift", id=OTHER)
+
+
 def lift(actor: str, id: str = ALARM) -> HoldMark:
     return mark(actor, 1, lifts=True, id=id)
 
@@ -64,12 +68,14 @@ def lift(actor: str, id: str = ALARM) -> HoldMark:
         ),
         pytest.param((alarm(), lift("ann")), MEMBERS, 1, id="alarm-one-is-not-enough"),
         pytest.param((alarm(), lift("ann"), lift("ann")), MEMBERS, 1, id="alarm-the-same-one-twice"),
-        pytest.param((alarm(), lift("ann"), lift("pat")), MEMBERS, 0, id="alarm-two"),
+        pytest.param((alarm(), lift("ann"), lift("pat")), MEMBERS, 1, id="alarm-two-and-not-yet-concluded"),
         pytest.param((alarm(), lift("ann"), lift("dev")), MEMBERS, 1, id="alarm-one-without-a-role"),
         pytest.param((alarm(), lift("ann", ""), lift("pat", "")), MEMBERS, 1, id="alarm-has-to-be-named"),
         pytest.param((lift("ann"), lift("pat"), alarm()), MEMBERS, 1, id="alarm-lifted-before-it-was"),
         pytest.param((alarm(barred=["Pat"]), lift("ann"), lift("pat")), MEMBERS, 1, id="alarm-who-caused-it"),
-        pytest.param((alarm(barred=["pat"]), lift("ann"), lift("sam")), MEMBERS, 0, id="alarm-two-others"),
+        pytest.param(
+            (drift(barred=["pat"]), lift("ann", OTHER), lift("sam", OTHER)), MEMBERS, 0, id="drift-two-others"
+        ),
         pytest.param(
             (alarm(kind="drift", id=OTHER), lift("ann", OTHER)), MEMBERS, 1, id="drift-one-is-not-enough"
         ),
@@ -92,6 +98,26 @@ def test_what_stands(
     found = judge_holds(Known(marks, "ledger", NOW), ROLES, members)
     assert [len(one.findings) for one in found] == ([count] if count else [])
     assert all(one.outcome is Outcome.FAIL for one in found)
+
+
+@pytest.mark.parametrize(
+    ("lifts", "agreed", "restored"),
+    [
+        pytest.param([("ann", False), ("sam", False)], True, False, id="accepted"),
+        pytest.param([("ann", True), ("sam", True)], False, True, id="to-be-put-back"),
+        pytest.param([("ann", True), ("sam", False)], False, False, id="of-two-opinions"),
+        pytest.param(
+            [("ann", True), ("sam", True), ("ann", False), ("sam", False)], False, True, id="too-late"
+        ),
+        pytest.param([("ann", True), ("dev", True)], False, False, id="one-without-a-role"),
+    ],
+)
+def test_two_people_end_an_alarm_one_way_or_the_other(
+    lifts: list[tuple[str, bool]], *, agreed: bool, restored: bool
+) -> None:
+    marks = [HoldMark(who, NOW, "", lifts=True, id=ALARM, restores=back) for who, back in lifts]
+    (hold,) = judged_holds([alarm(), *marks], ROLES, MEMBERS)
+    assert (hold.is_agreed, hold.is_to_be_restored, hold.is_over) == (agreed, restored, False)
 
 
 def test_an_unreadable_ledger_blocks_and_a_clone_says_nothing() -> None:
@@ -125,7 +151,7 @@ def test_any_open_hold_is_no_go(marks: list[HoldMark], members: dict[str, Fact[f
             continue
         meant = {hold.id} | (set() if hold.kind in {"alarm", "drift"} else {""})
         yes = {one.actor for one in marks[place:] if one.lifts and one.id in meant} & able - set(hold.barred)
-        still += len(yes) < (2 if hold.kind in {"alarm", "drift"} else 1)
+        still += hold.kind == "alarm" or len(yes) < (2 if hold.kind == "drift" else 1)
     verdicts = judge_holds(Known(tuple(marks), "ledger", NOW), ROLES, members)
     assert len(standing_holds(marks, ROLES, members)) == still
     assert decision(verdict(), *verdicts).allowed is (still == 0)

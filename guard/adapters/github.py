@@ -11,17 +11,13 @@ from typing import Final, TypeVar
 from github import Github
 
 from guard.adapters.github_answers import (
-    BranchProtection,
     Issue,
     IssueComment,
     IssueEvent,
-    Label,
     Pull,
     Ref,
     Repository,
     Review,
-    Rule,
-    Ruleset,
     Status,
     User,
     ViewerData,
@@ -29,21 +25,15 @@ from guard.adapters.github_answers import (
 from guard.adapters.github_api import Api, GitHubError, segment
 from guard.adapters.github_comments import comment_of, react, speaker_of
 from guard.adapters.github_hands import accounts_of
+from guard.adapters.github_issues import OWN_LABEL, forge_issue, open_incidents, own_issues
 from guard.adapters.github_jobs import read_jobs
 from guard.adapters.github_labels import read_labeller
-from guard.adapters.github_protection import (
-    Allowed,
-    Identity,
-    by_classic,
-    by_rules,
-    needed_rulesets,
-    together,
-)
-from guard.adapters.github_pushes import read_pushers
+from guard.adapters.github_protection import Identity, read_protection, write_protection
+from guard.adapters.github_pushes import read_movers, read_pushers
 from guard.adapters.github_reviews import any_approved, any_dismissed, approvals_of, objections_of
 from guard.core.errors import ForgeError
 from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, Reaction
-from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
+from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -60,8 +50,9 @@ NEEDED: Final = {
     "status": "Commit statuses: read and write",
     "speaker": "Metadata: read, by a token that may write to the repository",
     "comments": "Pull requests: read and write",
+    "issues": "Issues: read and write",
     "protection": "Administration: read",
-    "bypass": "Administration: write, because GitHub shows who may bypass a ruleset only to those who may edit it",
+    "protect": "Administration: write",
 }
 """The permission of a fine-grained token or app (https://docs.github.com/en/rest/authentication)."""
 
@@ -126,6 +117,11 @@ class GitHubForge:
             lambda: read_pushers(self._api, self._repo, proposal, commits),
         )
 
+    def movers(self, branch: str, head: Commit) -> Fact[frozenset[str]]:
+        return self._fact(
+            f"who moved {branch}", "head", lambda: read_movers(self._api, self._repo, branch, head)
+        )
+
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person, `@organisation/team` a team with its child teams, `@organisation` all its
         members. Nobody belongs to a team by belonging to the one above it, so that there is nothing to inherit."""
@@ -149,13 +145,7 @@ class GitHubForge:
         able = {name.casefold() for name in closers.value} if isinstance(closers, Known) else set[str]()
 
         def read() -> tuple[Incident, ...]:
-            found: dict[int, Incident] = {}
-            for label in labels:
-                for issue in self._labelled(label):
-                    if issue.state == "open" or not self._closed_by(issue, able):
-                        incident = Incident(f"#{issue.number}", label, issue.title, issue.html_url)
-                        found.setdefault(issue.number, incident)
-            return tuple(found.values())
+            return open_incidents(self._api, self._repo, labels, able, still_here=self._still_here)
 
         return self._fact(f"whether an incident with {' or '.join(labels)} is open", "incidents", read)
 
@@ -221,9 +211,29 @@ class GitHubForge:
 
     def protection(self, branch: str) -> Fact[Protection | None]:
         def read() -> Protection | None:
-            return together(branch, self._classic(branch), self._rules(branch))
+            return read_protection(self._api, self._repo, branch, me=self._me())
 
         return self._fact(f"how {branch} is protected", "protection", read)
+
+    def protect(self, branch: str, *, force_push: bool = False) -> None:
+        self._told(
+            "protect",
+            lambda: write_protection(self._api, self._repo, branch, me=self._me(), force_push=force_push),
+        )
+
+    def own_issues(self) -> tuple[ForgeIssue, ...]:
+        return self._told("issues", lambda: own_issues(self._api, self._repo, me=self.me()))
+
+    def open_issue(self, title: str, body: str) -> ForgeIssue:
+        sent = {"title": title, "body": body, "labels": [OWN_LABEL]}
+        return forge_issue(
+            self._told("issues", lambda: self._api.send("POST", f"{self._repo}/issues", Issue, sent))
+        )
+
+    def edit_issue(self, id: str, *, body: str, is_open: bool) -> None:
+        path = f"{self._repo}/issues/{segment(id)}"
+        sent = {"body": body, "state": "open" if is_open else "closed"}
+        self._told("issues", lambda: self._api.send("PATCH", path, Issue, sent))
 
     def _reviews(self, proposal: Proposal) -> tuple[Review, ...]:
         return tuple(self._api.pages(f"{self._repo}/pulls/{segment(proposal.id)}/reviews", Review))
@@ -254,36 +264,11 @@ class GitHubForge:
 
         return self._fact(f"who belongs to {name}", "members", read)
 
-    def _labelled(self, label: str) -> Iterator[Issue]:
-        """All issues with the label, closed ones too. The label's own address shows that we were not redirected to
-        another repository: PyGithub follows a redirection without the query."""
-        if "," in label:
-            raise GitHubError(
-                f"GitHub cannot be asked for a label with a comma: {label}", fix="rename the label"
-            )
-        try:
-            found = self._api.get(f"{self._repo}/labels/{segment(label)}", Label)
-        except GitHubError as error:
-            if error.status != 404:
-                raise
-            fix = f"create the label {label} on GitHub, or correct [incidents] labels in the policy"
-            raise GitHubError(f"there is no label {label} in {self._name}", status=404, fix=fix) from error
-        self._still_here(found.url.partition("/repos/")[2].partition("/labels/")[0])
-        query = {"labels": label, "state": "all", "sort": "created", "direction": "asc"}
-        issues = self._api.pages(f"{self._repo}/issues", Issue, **query)
-        return (issue for issue in issues if issue.pull_request is None)
-
     def _still_here(self, name: str) -> None:
         """Raise where GitHub redirected us to the repository's new name."""
         if name.casefold() != self._name.casefold():
             fix = "correct the repository's name in the policy and the settings"
             raise GitHubError(f"{self._name} is now {name[:200] or 'another repository'}", fix=fix)
-
-    def _closed_by(self, issue: Issue, able: set[str]) -> bool:
-        """Whether one of these people closed it; older servers leave `closed_by` out of lists."""
-        if able and "closed_by" not in issue.model_fields_set:
-            issue = self._api.get(f"{self._repo}/issues/{issue.number}", Issue)
-        return issue.closed_by is not None and issue.closed_by.login.casefold() in able
 
     def _me(self) -> Identity:
         """A user's token may ask `/user`; an app's installation may not, and GraphQL's `viewer` knows its name."""
@@ -298,27 +283,6 @@ class GitHubForge:
                 name = login if login.endswith("[bot]") else f"{login}[bot]"
                 self._identity = Identity(name, app_id=self._api.app_id)
         return self._identity
-
-    def _classic(self, branch: str) -> Allowed | None:
-        """GitHub says "Branch not protected" when there surely is none; any other 404 hides something."""
-        try:
-            found = self._api.get(f"{self._repo}/branches/{segment(branch)}/protection", BranchProtection)
-        except GitHubError as error:
-            if error.status == 404 and error.said == "Branch not protected":
-                return None
-            raise
-        return by_classic(found, owner=self._owner)
-
-    def _rules(self, branch: str) -> Allowed | None:
-        rules = tuple(self._api.pages(f"{self._repo}/rules/branches/{segment(branch)}", Rule))
-        rulesets = {}
-        for number in needed_rulesets(rules):
-            ruleset = self._api.get(f"{self._repo}/rulesets/{number}", Ruleset, includes_parents="true")
-            if ruleset.bypass_actors is None:
-                why = f"GitHub does not show who may bypass the ruleset {number}"
-                raise GitHubError(why, fix=_permission("bypass"))
-            rulesets[number] = ruleset
-        return by_rules(rules, rulesets, me=self._me()) if rules else None
 
     def _fact(self, what: str, need: str, read: Callable[[], T]) -> Fact[T]:
         try:

@@ -154,6 +154,8 @@ class Issue(Answer):
     html_url: StrictStr
     closed_by: User | None = None
     pull_request: dict[str, Any] | None = None
+    user: User | None = None
+    body: StrictStr | None = None
 
 
 class IssueComment(Answer):
@@ -228,12 +230,26 @@ class RequiredReviews(Answer):
     bypass_pull_request_allowances: People | None = None
 
 
+class RequiredCheck(Answer):
+    context: StrictStr
+    app_id: StrictInt | None = None
+
+
+class RequiredChecks(Answer):
+    """The checks that a merge has to wait for; `contexts` are the names of `checks` on servers that know those."""
+
+    strict: bool = False
+    contexts: tuple[StrictStr, ...] = ()
+    checks: tuple[RequiredCheck, ...] = ()
+
+
 class BranchProtection(Answer):
     """https://docs.github.com/en/rest/branches/branch-protection#get-branch-protection"""
 
     enforce_admins: Switch
     restrictions: People | None = None
     required_pull_request_reviews: RequiredReviews | None = None
+    required_status_checks: RequiredChecks | None = None
     allow_force_pushes: Switch
     allow_deletions: Switch
     lock_branch: Switch = OFF

@@ -98,7 +98,7 @@ class Api:
             where, query = self._same_host(found[1]), {}
         raise GitHubError(f"GitHub's list at {path} does not end")
 
-    def send(self, verb: str, path: str, wanted: type[T], body: Mapping[str, str]) -> T:
+    def send(self, verb: str, path: str, wanted: type[T], body: Mapping[str, object]) -> T:
         """Write; GitHub's answer read as `wanted`. Never sent twice."""
         return _read(path, wanted, self._call(verb, path, body=body)[1])
 
@@ -122,7 +122,7 @@ class Api:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
     ) -> tuple[dict[str, Any], Any]:
         with _Asking(verb, path):
             return self._requester.requestJsonAndCheck(

@@ -13,13 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from guard.adapters.github_answers import BranchProtection, BypassActor, People, Rule, Ruleset
+from guard.adapters.github_answers import BranchProtection, BypassActor, People, RequiredChecks, Rule, Ruleset
+from guard.adapters.github_api import Api, GitHubError, segment
 from guard.core.forge_facts import Protection
 
 WRITERS = "everyone with write access"
 ADMINS = "repository administrators"
 ROLES = {1: "organisation roles", 2: "maintainers", 4: "everyone with write access", 5: ADMINS}
 """The repository roles that rulesets know by number (https://docs.github.com/en/rest/repos/rules)."""
+
+BYPASS = (
+    "check that it is there and that the guard's token may see it: Administration: write, because GitHub shows who may"
+    " bypass a ruleset only to those who may edit it"
+)
 
 Names = tuple[str, ...]
 
@@ -41,6 +47,73 @@ class Allowed:
     mergers: Names | None
     force_push: bool
     deletable: bool
+
+
+def read_protection(api: Api, repo: str, branch: str, *, me: Identity) -> Protection | None:
+    """Both mechanisms, asked now; `repo` is the repository's path. Raises GitHubError."""
+    return together(branch, _classic(api, repo, branch), _rules(api, repo, branch, me=me))
+
+
+def write_protection(api: Api, repo: str, branch: str, *, me: Identity, force_push: bool) -> None:
+    """Classic protection that lets nobody but the guard move the branch; the checks that it demands stay. What a
+    ruleset allows is narrowed by it, because both bind. Raises GitHubError.
+
+    https://docs.github.com/en/rest/branches/branch-protection#update-branch-protection: restrictions are for
+    organisations' repositories alone.
+    """
+    path = f"{repo}/branches/{segment(branch)}/protection"
+    there = _read_classic(api, path)
+    checks = there.required_status_checks if there else None
+    is_app = me.login.endswith("[bot]")
+    sent = {
+        "required_status_checks": _same_checks(checks) if checks else None,
+        "enforce_admins": True,
+        "required_pull_request_reviews": None,
+        "restrictions": {
+            "users": [] if is_app else [me.login],
+            "teams": [],
+            "apps": [me.login.removesuffix("[bot]")] if is_app else [],
+        },
+        "allow_force_pushes": force_push,
+        "allow_deletions": False,
+    }
+    api.send("PUT", path, BranchProtection, sent)
+
+
+def _same_checks(checks: RequiredChecks) -> dict[str, object]:
+    listed = [
+        {"context": one.context, **({"app_id": one.app_id} if one.app_id is not None else {})}
+        for one in checks.checks
+    ]
+    if listed:
+        return {"strict": checks.strict, "contexts": [], "checks": listed}
+    return {"strict": checks.strict, "contexts": list(checks.contexts)}
+
+
+def _read_classic(api: Api, path: str) -> BranchProtection | None:
+    """GitHub says "Branch not protected" when there surely is none; any other 404 hides something."""
+    try:
+        return api.get(path, BranchProtection)
+    except GitHubError as error:
+        if error.status == 404 and error.said == "Branch not protected":
+            return None
+        raise
+
+
+def _classic(api: Api, repo: str, branch: str) -> Allowed | None:
+    found = _read_classic(api, f"{repo}/branches/{segment(branch)}/protection")
+    return by_classic(found, owner=repo.split("/")[2]) if found else None
+
+
+def _rules(api: Api, repo: str, branch: str, *, me: Identity) -> Allowed | None:
+    rules = tuple(api.pages(f"{repo}/rules/branches/{segment(branch)}", Rule))
+    rulesets = {}
+    for number in needed_rulesets(rules):
+        ruleset = api.get(f"{repo}/rulesets/{number}", Ruleset, includes_parents="true")
+        if ruleset.bypass_actors is None:
+            raise GitHubError(f"GitHub does not show who may bypass the ruleset {number}", fix=BYPASS)
+        rulesets[number] = ruleset
+    return by_rules(rules, rulesets, me=me) if rules else None
 
 
 def by_classic(found: BranchProtection, *, owner: str) -> Allowed:

@@ -45,6 +45,15 @@ def read_pushers(api: Api, repo: str, proposal: Proposal, commits: Collection[Co
     return frozenset[str]().union(*found.values())
 
 
+def read_movers(api: Api, repo: str, branch: str, head: Commit) -> frozenset[str]:
+    """The logins of everybody whose push, merge or edit left the branch at this commit, as far as the newest activity
+    of the branch tells. Raises GitHubError."""
+    found = islice(
+        api.pages(f"{repo}/activity", Activity, direction="desc", ref=f"refs/heads/{branch}"), OF_ALL
+    )
+    return frozenset(one.actor.login for one in found if one.after == head and one.actor is not None)
+
+
 def _activities(api: Api, where: str, ref: str) -> Iterator[Activity]:
     reads: tuple[tuple[Mapping[str, str], int], ...] = (({"ref": ref}, OF_THE_BRANCH), ({}, OF_ALL))
     for query, most in reads:

@@ -13,11 +13,12 @@ import gitlab
 from guard.adapters.gitlab_calls import TIMEOUT, Calls, Record, Rejected
 from guard.adapters.gitlab_comments import react, speaker_of
 from guard.adapters.gitlab_hands import accounts_of
+from guard.adapters.gitlab_issues import edit_issue, open_issue, own_issues
 from guard.adapters.gitlab_jobs import read_jobs, read_labeller
 from guard.adapters.gitlab_objections import objections_of
 from guard.adapters.gitlab_people import Groups
-from guard.adapters.gitlab_protection import protection_of
-from guard.adapters.gitlab_pushes import read_pushers
+from guard.adapters.gitlab_protection import protection_of, write_protection
+from guard.adapters.gitlab_pushes import read_movers, read_pushers
 from guard.adapters.gitlab_reading import (
     approvals_of,
     comment_of,
@@ -34,7 +35,7 @@ from guard.adapters.gitlab_reading import (
 )
 from guard.core.errors import ForgeError
 from guard.core.facts import Approval, Hand, Incident, Job, Objection, Proposal, Reaction
-from guard.core.forge_facts import Comment, CommitStatus, Protection, Speaker
+from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
 from guard.core.model import Commit, Fact, Known, Unknown
 from guard.ports import Clock
 
@@ -137,6 +138,12 @@ class GitLabForge:
 
         return self._fact(f"who pushed !{proposal.id}", f"{self._repository}!{proposal.id}", read)
 
+    def movers(self, branch: str, head: Commit) -> Fact[frozenset[str]]:
+        def read() -> frozenset[str]:
+            return read_movers(self._calls, self._project, branch, head)
+
+        return self._fact(f"who moved {branch}", f"{self._repository}@{branch}", read)
+
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person's user name; `@group/sub` is a group by its full path."""
 
@@ -231,6 +238,19 @@ class GitLabForge:
 
     def react(self, proposal: Proposal, comment: Comment, reaction: Reaction) -> None:
         react(self._calls, f"{self._request(proposal)}/notes/{comment.id}", reaction)
+
+    def own_issues(self) -> tuple[ForgeIssue, ...]:
+        return own_issues(self._calls, self._project, me=self.me())
+
+    def open_issue(self, title: str, body: str) -> ForgeIssue:
+        return open_issue(self._calls, self._project, title, body)
+
+    def edit_issue(self, id: str, *, body: str, is_open: bool) -> None:
+        edit_issue(self._calls, self._project, id, body=body, is_open=is_open)
+
+    def protect(self, branch: str, *, force_push: bool = False) -> None:
+        me = number(self._me(), "id")
+        write_protection(self._calls, self._project, branch, me=me, force_push=force_push)
 
     def protection(self, branch: str) -> Fact[Protection | None]:
         def read() -> Protection | None:

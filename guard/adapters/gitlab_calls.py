@@ -105,6 +105,9 @@ class Calls:
     def put(self, path: str, data: Mapping[str, object], *, needs: str) -> Record:
         return _record(self._send("put", path, needs=needs, data=data), path)
 
+    def patch(self, path: str, data: Mapping[str, object], *, needs: str) -> Record:
+        return _record(self._send("patch", path, needs=needs, data=data), path)
+
     def _read_pages(self, path: str, needs: str, query: Query) -> tuple[Record, ...] | None:
         """One reading of the whole list; None when it visibly changed meanwhile."""
         items: list[Record] = []

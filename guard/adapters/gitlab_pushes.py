@@ -42,6 +42,17 @@ def read_pushers(
     return frozenset[str]().union(*found.values())
 
 
+def read_movers(calls: Calls, project: str, branch: str, head: Commit) -> frozenset[str]:
+    """The user names of everybody whose push, merge or edit left the branch at this commit, as far as the newest events
+    tell; `project` is its path. Raises ForgeError."""
+    found = set()
+    for event in calls.page(f"{project}/events", NEEDS, page=1, action="pushed", sort="desc"):
+        pushed = part(event, "push_data")
+        if (pushed.get("ref"), pushed.get("commit_to")) == (branch, head):
+            found.add(text(event, "author_username"))
+    return frozenset(found)
+
+
 def _pushes(calls: Calls, project: int) -> Iterator[Record]:
     path = f"/projects/{project}/events"
     for page in range(1, MOST_PAGES + 1):

@@ -107,6 +107,17 @@ class LocalForge:
             )
         return Known(frozenset({proposal.proposer}), "ledger", self._clock.now())
 
+    def movers(self, branch: str, head: Commit) -> Fact[frozenset[str]]:
+        """Git says nothing of who pushed; post-receive notes whom the server told it."""
+
+        def read() -> frozenset[str]:
+            moves = self._ledger.entries("branch.moved", newest_first=True)
+            mine = (one.body for one in moves if one.body.get("ref") == f"refs/heads/{branch}")
+            latest = next((body for body in mine if body.get("new") == head), {})
+            return frozenset(str(name) for name in [latest.get("by")] if name)
+
+        return self._fact(f"who moved {branch}", "ledger", read)
+
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         """A name without @ is a person. A group that the operator has not named is unknown, and so is a group
         within a group, because groups do not nest."""

@@ -41,6 +41,10 @@ class NoForge:
         del commits
         return self._unknown(f"who pushed {proposal.id}")
 
+    def movers(self, branch: str, head: Commit) -> Fact[frozenset[str]]:
+        del head
+        return self._unknown(f"who moved {branch}")
+
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         del inherited
         return self._unknown(f"who belongs to {', '.join(names) or 'nobody'}")

@@ -118,11 +118,12 @@ class HoldPlaced:
 @dataclass(frozen=True, slots=True)
 class HoldLifted:
     """This hold on the branch's promotions may end, or ("") all that need not be named; whether that counts depends on
-    who says so."""
+    who says so. `way` is `accept`, or `restore`: the branch is to be put back first."""
 
     target: str
     reason: str
     hold: str = ""
+    way: str = "accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +360,7 @@ CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
             "target": branch_name,
             "reason": _text(MAX_TEXT),
             "hold": _matching(f"({HOLD_PATTERN})?", 'the id of a hold, or ""'),
+            "way": _matching("accept|restore", "accept or restore"),
         },
     ),
     "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
@@ -376,7 +378,7 @@ REQUESTS = (PromotionPlanned, PromotionRequested)
 ADDED: Mapping[str, Mapping[str, object]] = {
     "evidence": {"said": ""},
     "hold-placed": {"kind": "manual"},
-    "hold-lifted": {"hold": ""},
+    "hold-lifted": {"hold": "", "way": "accept"},
 }
 """Fields that statements made before they were there lack, and what they then hold."""
 

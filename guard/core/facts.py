@@ -272,7 +272,8 @@ class HoldMark:
 
     `kind` is one of `HOLD_KINDS`; `id` names the hold (for a lift the one that is meant, "" for all that need not be
     named). `actor` is "" where the guard itself did it; a lift of its own `ends` the hold, whoever else would have to
-    agree. `barred` may not lift it: who is known to have caused it.
+    agree. `barred` may not lift it: who is known to have caused it. A lift that `restores` wants the branch put back
+    first.
     """
 
     actor: str
@@ -283,6 +284,7 @@ class HoldMark:
     kind: str = "manual"
     barred: tuple[str, ...] = ()
     ends: bool = False
+    restores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

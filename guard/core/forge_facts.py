@@ -34,6 +34,16 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgeIssue:
+    """An issue on the forge that the guard opened itself."""
+
+    id: str
+    body: str
+    is_open: bool
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
     """Who wrote a comment, as the forge knows the account now."""
 

@@ -146,7 +146,8 @@ def recorded_holds(record: Iterable[Received | HoldMark], target: str) -> tuple[
         if isinstance(claim, HoldPlaced):
             marks.append(HoldMark(actor, one.at, claim.reason, id=hold_id(one.digest), kind=claim.kind))
         else:
-            marks.append(HoldMark(actor, one.at, claim.reason, lifts=True, id=claim.hold))
+            restores = claim.way == "restore"
+            marks.append(HoldMark(actor, one.at, claim.reason, lifts=True, id=claim.hold, restores=restores))
     return tuple(marks)
 
 

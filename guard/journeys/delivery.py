@@ -16,6 +16,7 @@ from guard.core.facts import Proposal
 from guard.core.forge_facts import Comment, Wake
 from guard.core.model import Commit, Decision, Outcome, Unknown
 from guard.core.policy import Policy
+from guard.journeys.alarm import open_alarm
 from guard.journeys.asking import read_policy
 from guard.journeys.commands import Post, obey
 from guard.journeys.decisions import head_is_known
@@ -23,6 +24,7 @@ from guard.journeys.judging import judge, upstream_of
 from guard.journeys.office import Matter, Office
 from guard.journeys.publish import put_comment, withdraw_status
 from guard.journeys.speaking import publish, say_undecided, say_waiting
+from guard.journeys.watching import watch
 from guard.ports import Telling, Voice
 from guard.render.comment import superseded_comment
 from guard.render.status import superseded_status
@@ -78,9 +80,18 @@ def give_up(wake: Wake, office: Office, *, why: str) -> None:
             say_undecided(matter, why, "ask the operator to look into the service's log", office)
 
 
+WATCHED = frozenset({"everything", "branch", "proposal"})
+"""The wakes at which the protected branches are compared with what the ledger expects. An event only says "look
+again": a push that never was changes nothing, and a push whose event is lost is found by the sweep."""
+
+
 def _look(wake: Wake, office: Office, *, last: bool) -> list[GuardError]:
-    opened = {branch: office.forge.proposals(branch) for branch in office.branches}
     failures: list[GuardError] = []
+    watched = office.branches if wake.kind in WATCHED else ()
+    for branch in watched:
+        # Before anything is decided, so that a decision made just now already knows of the hold.
+        failures += _attempt(partial(_watch, branch, office))
+    opened = {branch: office.forge.proposals(branch) for branch in office.branches}
     still_open = {one.id for fact in opened.values() if not isinstance(fact, Unknown) for one in fact.value}
     for branch, fact in opened.items():
         if isinstance(fact, Unknown):
@@ -89,9 +100,28 @@ def _look(wake: Wake, office: Office, *, last: bool) -> list[GuardError]:
         concerned = matters(branch, fact.value, wake, told=office.memory.told(branch))
         for telling in office.memory.told(branch):
             failures += _attempt(partial(_settle, telling, fact.value, still_open, office))
-        for matter in concerned:
-            failures += _attempt(partial(_handle, matter, office, last=last))
+        handle = [partial(_handle, matter, office, last=last) for matter in concerned]
+        for step in handle:
+            failures += _attempt(step)
+        if branch in watched and _ended_by_command(branch, office, failures):
+            for step in handle:
+                failures += _attempt(step)
     return failures
+
+
+def _watch(branch: str, office: Office) -> None:
+    watch(branch, office)
+
+
+def _ended_by_command(branch: str, office: Office, failures: list[GuardError]) -> bool:
+    """Whether what people said in the comments just read ended an alarm, so that it has to be decided once more."""
+    if open_alarm(office.ledger, f"refs/heads/{branch}") is None:
+        return False
+    try:
+        return watch(branch, office)
+    except GuardError as error:
+        failures.append(error)
+        return False
 
 
 def matters(

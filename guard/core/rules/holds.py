@@ -26,18 +26,30 @@ Members = Mapping[str, Fact[frozenset[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold that stands, and who of those who may has said so far that it may end."""
+    """A hold that was placed, and who of those who may has said since that it may end (`agreed`), or that the branch is
+    to be put back (`restorers`)."""
 
     mark: HoldMark
     agreed: tuple[str, ...] = ()
+    restorers: tuple[str, ...] = ()
 
     @property
     def needed(self) -> int | None:
         return LIFTERS.get(self.mark.kind)
 
     @property
-    def is_over(self) -> bool:
+    def is_agreed(self) -> bool:
         return self.needed is not None and len(self.agreed) >= self.needed
+
+    @property
+    def is_to_be_restored(self) -> bool:
+        return self.mark.kind == "alarm" and len(self.restorers) >= LIFTERS["alarm"]
+
+    @property
+    def is_over(self) -> bool:
+        """An alarm ends only with an entry of the guard's own, made by the policy of the commit that was expected: the
+        one that stands on the branch now may be whose alarm it is."""
+        return self.is_agreed and self.mark.kind != "alarm"
 
 
 def judge_holds(
@@ -79,14 +91,17 @@ def judged_holds(marks: Iterable[HoldMark], roles: tuple[str, ...], members: Mem
 def _agreed(hold: Hold, lift: HoldMark) -> Hold:
     meant = lift.id == hold.mark.id if lift.id else hold.mark.kind not in NAMED
     barred = lift.actor.casefold() in {name.casefold() for name in hold.mark.barred}
-    if not meant or barred or lift.actor in hold.agreed or hold.is_over:
+    if not meant or barred or hold.is_agreed or hold.is_to_be_restored:
         return hold
-    return replace(hold, agreed=(*hold.agreed, lift.actor))
+    if lift.restores:
+        return replace(hold, restorers=tuple(dict.fromkeys((*hold.restorers, lift.actor))))
+    return replace(hold, agreed=tuple(dict.fromkeys((*hold.agreed, lift.actor))))
 
 
 def _finding(hold: Hold, roles: tuple[str, ...]) -> Finding:
     mark, named = hold.mark, hold.mark.kind in NAMED
     agreed = f" ({', '.join(hold.agreed)} agreed that it may end)" if hold.agreed else ""
+    agreed += f" ({', '.join(hold.restorers)} asked to put it back)" if hold.restorers else ""
     kind = "" if mark.kind == "manual" else f" ({mark.kind})"
     return Finding(
         f"hold.{mark.kind}",
@@ -109,4 +124,6 @@ def how_to_lift(hold: Hold) -> str:
         f"two holders of approving roles{others} look at it and accept what is there now: guard unhold {mark.id},"
         f" or /guard unhold {mark.id} in a comment"
     )
-    return f"put the branch back: guard restore; or {accept}" if mark.kind == "alarm" else accept
+    if mark.kind != "alarm":
+        return accept
+    return f"put the branch back, two of them as well: guard restore {mark.id}; or {accept}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.doubles.github import shapes
 from tests.doubles.github.operations import OPERATIONS, REPO, UNDESCRIBED
-from tests.doubles.github.state import Issue, Pull
+from tests.doubles.github.state import Issue, Protected, Pull
 from tests.doubles.server import Answer, Request
 
 if TYPE_CHECKING:
@@ -95,6 +95,27 @@ def _issue(double: GitHubDouble, values: Values, request: Request) -> Answer:
     number = int(values["issue_number"])
     one = double.state.issues.get(number) or double.state.pulls.get(number)
     return Answer(body=shapes.issue(double.state, one)) if one else NOT_FOUND
+
+
+def _open_issue(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    sent = json.loads(request.body)
+    made = double.state.open_issue(
+        sent["title"], *sent.get("labels", ()), by=double.state.me.login, body=sent.get("body") or ""
+    )
+    return Answer(201, shapes.issue(double.state, made))
+
+
+def _edit_issue(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    found = double.state.issues.get(int(values["issue_number"]))
+    if not found:
+        return NOT_FOUND
+    sent = json.loads(request.body)
+    found.body = sent.get("body", found.body)
+    if sent.get("state") == "closed" and found.state == "open":
+        double.state.close_issue(found, by=double.state.me.login)
+    elif sent.get("state") == "open" and found.state == "closed":
+        double.state.reopen_issue(found)
+    return Answer(body=shapes.issue(double.state, found))
 
 
 def _comments(double: GitHubDouble, values: Values, request: Request) -> Answer:
@@ -231,6 +252,35 @@ def _protection(double: GitHubDouble, values: Values, request: Request) -> Answe
     return Answer(body=shapes.protection(double.state, found))
 
 
+def _protect(double: GitHubDouble, values: Values, request: Request) -> Answer:
+    """Everything is replaced; restrictions are for organisations' repositories."""
+    if not double.may_administer:
+        return Answer(
+            403, {"message": "Resource not accessible by personal access token", "documentation_url": "x"}
+        )
+    sent = json.loads(request.body)
+    limits, checks = sent["restrictions"], sent["required_status_checks"]
+    names = None
+    if limits is not None:
+        teams = [f"@{double.state.owner}/{team}" for team in limits["teams"]]
+        names = (*limits["users"], *teams, *(f"{app}[bot]" for app in limits.get("apps", ())))
+    made = Protected(
+        restrictions=names,
+        reviews_bypass=() if sent["required_pull_request_reviews"] is not None else None,
+        enforce_admins=bool(sent["enforce_admins"]),
+        force_push=bool(sent.get("allow_force_pushes")),
+        deletable=bool(sent.get("allow_deletions")),
+        checks=_named_checks(checks) if checks else None,
+    )
+    double.state.protected[values["branch"]] = made
+    double.state.bare.git("config", "receive.denyNonFastForwards", str(not made.force_push).lower())
+    return Answer(body=shapes.protection(double.state, made))
+
+
+def _named_checks(sent: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(one["context"] for one in sent.get("checks", ())) or tuple(sent["contexts"])
+
+
 def _rules(double: GitHubDouble, values: Values, request: Request) -> Answer:
     found = [
         shapes.rule(double.state, kind, one)
@@ -285,6 +335,8 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/pulls/{{pull_number}}/reviews": _reviews,
     f"GET {REPO}/issues": _issues,
     f"GET {REPO}/issues/{{issue_number}}": _issue,
+    f"POST {REPO}/issues": _open_issue,
+    f"PATCH {REPO}/issues/{{issue_number}}": _edit_issue,
     f"GET {REPO}/activity": _activity,
     f"GET {REPO}/issues/{{issue_number}}/comments": _comments,
     f"POST {REPO}/issues/{{issue_number}}/comments": _add_comment,
@@ -300,6 +352,7 @@ HANDLERS: dict[str, Callable[[GitHubDouble, Values, Request], Answer]] = {
     f"GET {REPO}/actions/runs/{{run_id}}/jobs": _jobs,
     f"GET {REPO}/issues/{{issue_number}}/events": _events,
     f"GET {REPO}/branches/{{branch}}/protection": _protection,
+    f"PUT {REPO}/branches/{{branch}}/protection": _protect,
     f"GET {REPO}/rules/branches/{{branch}}": _rules,
     f"GET {REPO}/rulesets/{{ruleset_id}}": _ruleset,
     "POST /app/installations/{installation_id}/access_tokens": _installation_token,

@@ -14,6 +14,8 @@ OPERATIONS = {
     f"GET {REPO}/pulls/{{pull_number}}/reviews": "pulls/reviews#list-reviews-for-a-pull-request",
     f"GET {REPO}/issues": "issues/issues#list-repository-issues",
     f"GET {REPO}/issues/{{issue_number}}": "issues/issues#get-an-issue",
+    f"POST {REPO}/issues": "issues/issues#create-an-issue",
+    f"PATCH {REPO}/issues/{{issue_number}}": "issues/issues#update-an-issue",
     f"GET {REPO}/activity": "repos/repos#list-repository-activities",
     f"GET {REPO}/issues/{{issue_number}}/comments": "issues/comments#list-issue-comments",
     f"POST {REPO}/issues/{{issue_number}}/comments": "issues/comments#create-an-issue-comment",
@@ -33,6 +35,7 @@ OPERATIONS = {
     f"GET {REPO}/actions/runs/{{run_id}}/jobs": "actions/workflow-jobs#list-jobs-for-a-workflow-run",
     f"GET {REPO}/issues/{{issue_number}}/events": "issues/events#list-issue-events",
     f"GET {REPO}/branches/{{branch}}/protection": "branches/branch-protection#get-branch-protection",
+    f"PUT {REPO}/branches/{{branch}}/protection": "branches/branch-protection#update-branch-protection",
     f"GET {REPO}/rules/branches/{{branch}}": "repos/rules#get-rules-for-a-branch",
     f"GET {REPO}/rulesets/{{ruleset_id}}": "repos/rules#get-a-repository-ruleset",
     "POST /app/installations/{installation_id}/access_tokens": (

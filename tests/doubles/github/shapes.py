@@ -201,6 +201,7 @@ def issue(state: GitHubState, one: Issue | Pull) -> Json:
         "title": one.title,
         "state": one.state,  # open or closed
         "user": user(one.by),
+        "body": getattr(one, "body", ""),
         "labels": [label(state, name) for name in one.labels],
         "html_url": url,
         "closed_by": user(getattr(one, "closed_by", None)),  # null while open, or when the account is gone
@@ -363,6 +364,9 @@ def protection(state: GitHubState, one: Protected) -> Json:
     found["enforce_admins"]["enabled"] = one.enforce_admins
     found["allow_force_pushes"] = {"enabled": one.force_push}
     found["allow_deletions"] = {"enabled": one.deletable}
+    if one.checks is not None:
+        listed = [{"context": name, "app_id": None} for name in one.checks]
+        found["required_status_checks"] = {"strict": True, "contexts": list(one.checks), "checks": listed}
     found["lock_branch"] = {"enabled": one.locked}
     if one.restrictions is not None:  # absent: everyone with write access
         found["restrictions"] = {**restrictions, **_names(state, one.restrictions, restrictions)}

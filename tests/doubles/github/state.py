@@ -105,6 +105,7 @@ class Issue:
     at: str
     state: str = "open"
     closed_by: Account | None = None
+    body: str = ""
 
 
 @dataclass(slots=True)
@@ -188,6 +189,7 @@ class Protected:
     force_push: bool = False
     deletable: bool = False
     locked: bool = False
+    checks: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -339,8 +341,8 @@ class GitHubState:
         review.state = "DISMISSED"
         self.said("pull_request_review", "dismissed", review)
 
-    def open_issue(self, title: str, *labels: str, by: str) -> Issue:
-        issue = Issue(next(self._numbers), title, self.account(by), list(labels), self.now())
+    def open_issue(self, title: str, *labels: str, by: str, body: str = "") -> Issue:
+        issue = Issue(next(self._numbers), title, self.account(by), list(labels), self.now(), body=body)
         self.issues[issue.number] = issue
         self.said("issues", "opened", issue)
         return issue

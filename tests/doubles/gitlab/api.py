@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode
 from tests.doubles.gitlab import shapes
 from tests.doubles.gitlab.contract import Contract
 from tests.doubles.gitlab.graphql import answer_hands
-from tests.doubles.gitlab.state import LEVELS, Group, MergeRequest, Note, State, User
+from tests.doubles.gitlab.state import LEVELS, Access, Group, MergeRequest, Note, Rule, State, User
 from tests.doubles.gitlab.statuses import create_status, listed_statuses
 from tests.doubles.server import Answer, Request
 
@@ -325,6 +325,77 @@ def list_issues(asked: Asked) -> Result:
     return [shapes.issue(state, one) for one in _sorted(asked, found)]
 
 
+def create_issue(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/issues/#create-an-issue; labels that are not there are made."""
+    body = asked.body()
+    labels = [name for name in str(body.get("labels", "")).split(",") if name]
+    made = _project(asked).issue(str(body["title"]), *labels, by=asked.me.username)
+    made.description = str(body.get("description", ""))
+    asked.state.execute(made.description)
+    return Answer(201, shapes.issue(asked.state, made))
+
+
+def update_issue(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/issues/#update-an-issue."""
+    body = asked.body()
+    for one in _project(asked).issues:
+        if str(one.iid) == asked.path["issue_iid"]:
+            one.description = str(body.get("description", one.description))
+            asked.state.execute(one.description)
+            one.state = {"close": "closed", "reopen": "opened"}.get(str(body.get("state_event")), one.state)
+            return shapes.issue(asked.state, one)
+    raise Missing("Issue")
+
+
+def _access(asked: Asked, item: dict[str, Any]) -> Access:
+    """A user who is no member of the project cannot be named."""
+    found = next((one.user for one in asked.state.team.values() if one.user.id == item.get("user_id")), None)
+    return Access(level=None if found else item.get("access_level"), user=found)
+
+
+def _changed(asked: Asked, levels: list[Access], items: list[dict[str, Any]]) -> list[Access]:
+    gone = {item["id"] for item in items if item.get("_destroy")}
+    kept = [one for one in levels if shapes.access(one)["id"] not in gone]
+    return [*kept, *(_access(asked, item) for item in items if not item.get("_destroy"))]
+
+
+def _forced(asked: Asked, rule: Rule) -> Result:
+    asked.state.repo.git("config", "receive.denyNonFastForwards", str(not rule.force_push).lower())
+    return shapes.rule(rule)
+
+
+def create_rule(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/protected_branches/#protect-repository-branches."""
+    state, body = _project(asked), asked.body()
+    if state.team[asked.me.id].level < LEVELS["maintainer"] or not state.may_protect:
+        return Answer(403, {"message": "403 Forbidden"})
+    push, merge = (
+        tuple(_access(asked, item) for item in body.get(name, ()))
+        for name in ("allowed_to_push", "allowed_to_merge")
+    )
+    rule = state.protect(
+        body["name"],
+        push=push or (Access(),),
+        merge=merge or (Access(),),
+        force_push=bool(body["allow_force_push"]),
+    )
+    return Answer(201, _forced(asked, rule))
+
+
+def update_rule(asked: Asked) -> Result:
+    """https://docs.gitlab.com/api/protected_branches/#update-a-protected-branch."""
+    state, body = _project(asked), asked.body()
+    if state.team[asked.me.id].level < LEVELS["maintainer"] or not state.may_protect:
+        return Answer(403, {"message": "403 Forbidden"})
+    for rule in state.rules:
+        if rule.name == asked.path["name"]:
+            rule.push = _changed(asked, rule.push, body.get("allowed_to_push", []))
+            rule.merge = _changed(asked, rule.merge, body.get("allowed_to_merge", []))
+            rule.force_push = bool(body.get("allow_force_push", rule.force_push))
+            return _forced(asked, rule)
+    raise Missing("Protected branch")
+
+
 Handler = Callable[[Asked], Result]
 
 _P = "/api/v4/projects/{id}"
@@ -339,7 +410,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_P}/members/all", list_team),
     ("GET", f"{_P}/events", list_events),
     ("GET", f"{_P}/issues", list_issues),
+    ("POST", f"{_P}/issues", create_issue),
+    ("PUT", f"{_P}/issues/{{issue_iid}}", update_issue),
     ("GET", f"{_P}/protected_branches", list_rules),
+    ("POST", f"{_P}/protected_branches", create_rule),
+    ("PATCH", f"{_P}/protected_branches/{{name}}", update_rule),
     ("GET", f"{_P}/repository/branches/{{branch}}", get_branch),
     ("GET", f"{_P}/repository/commits/{{sha}}/statuses", list_statuses),
     ("POST", f"{_P}/statuses/{{sha}}", post_status),

@@ -224,6 +224,7 @@ def issue(state: State, one: Issue) -> Json:
         "iid": one.iid,
         "project_id": state.project_id,
         "title": one.title,
+        "description": one.description,
         "state": one.state,
         "labels": one.labels,
         "author": user(one.author),
@@ -291,7 +292,11 @@ def access(one: Access) -> Json:
         else TITLES[one.level or 0]
     )  # fmt: skip
     return {
-        "id": 1,
+        "id": one.user.id
+        if one.user
+        else one.group.id
+        if one.group
+        else one.deploy_key or 100 + (one.level or 0),
         "access_level": None if one.user or one.group else one.level,
         "access_level_description": words,
         "deploy_key_id": one.deploy_key,

@@ -146,6 +146,7 @@ class Issue:
     created_at: datetime
     state: str = "opened"
     confidential: bool = False
+    description: str = ""
 
 
 @dataclass(slots=True)
@@ -220,6 +221,8 @@ class State:
         self.pipelines: list[Pipeline] = []
         self.rules: list[Rule] = []
         self.tokens: dict[str, User] = {}
+        self.may_protect = True
+        """Whether the edition takes rules that name users (GitLab Premium)."""
         self.executed: list[str] = []
         """The quick actions that comments set off: https://docs.gitlab.com/user/project/quick_actions/."""
 
