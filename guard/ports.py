@@ -273,10 +273,21 @@ class Ledger(Protocol):
     """Append-only and hash-chained, one chain per repository."""
 
     def append(
-        self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
+        self,
+        kind: str,
+        body: Mapping[str, object],
+        *,
+        at: datetime,
+        once: str | None = None,
+        parts: Iterable[bytes] = (),
     ) -> Entry:
-        """Add an entry, durable when this returns. An entry with the same `once` is there already: that one is
-        returned and nothing is added, so that doing a thing twice records it once. Raises LedgerError."""
+        """Add an entry, durable when this returns, with the `parts` that its body names by digest: all of it or
+        nothing. An entry with the same `once` is there already: that one is returned and nothing is added, so that
+        doing a thing twice records it once. Raises LedgerError."""
+        ...
+
+    def part(self, digest: str) -> bytes | None:
+        """The bytes behind a digest that an entry names; None where they are not kept. Raises LedgerError."""
         ...
 
     def find(self, once: str) -> Entry | None: ...

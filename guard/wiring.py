@@ -152,7 +152,7 @@ def read_ledger(home: ServerHome) -> SqlLedger:
 def restore_backup(file: Path, folder: Path, *, database: str | None) -> Manifest:
     """Put a backup back into a home's folder, its ledger into `database` where one is named. Raises BackupError,
     LedgerError and SettingsError; then no entry was put back."""
-    from guard.adapters.backup import ledger_rows, opened_backup, put_files
+    from guard.adapters.backup import kept_parts, ledger_rows, opened_backup, put_files
     from guard.adapters.ledger import SqlLedger
     from guard.core.chain import Checkpoint
 
@@ -162,7 +162,8 @@ def restore_backup(file: Path, folder: Path, *, database: str | None) -> Manifes
         home = load_home(folder)
         ledger = SqlLedger(database or home.ledger, repository=manifest.repository)
         if manifest.entries:
-            ledger.restore(ledger_rows(lines), end=Checkpoint(manifest.entries, manifest.head))
+            end = Checkpoint(manifest.entries, manifest.head)
+            ledger.restore(ledger_rows(lines), end=end, parts=kept_parts(lines))
     return manifest
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Select, Table, Tex
 from sqlalchemy import Row as SqlRow
 
 from guard.adapters.database import PATIENCE, missing_triggers, open_database, reading, writing
+from guard.adapters.decision_inputs import DecisionInputs
 from guard.adapters.locks import advisory_lock, file_lock
 from guard.core.canonical import canonical_bytes, parse_canonical
 from guard.core.chain import FIELDS, FIRST_PREV, Checkpoint, Row, broken, entry_hash, verify_chain
@@ -55,10 +56,17 @@ class SqlLedger:
         database by its URL. Raises LedgerError."""
         self.repository = repository
         self._engine = open_database(where, create=create, patience=patience)
+        self.inputs = DecisionInputs(self._engine, repository=repository)
         self._locks = where.with_name("locks") if isinstance(where, Path) else None
 
     def append(
-        self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
+        self,
+        kind: str,
+        body: Mapping[str, object],
+        *,
+        at: datetime,
+        once: str | None = None,
+        parts: Iterable[bytes] = (),
     ) -> Entry:
         """See the port. Also raises CanonicalError for a body that is not JSON."""
         text = canonical_bytes(body).decode("utf-8")
@@ -78,11 +86,15 @@ class SqlLedger:
             }
             entry["hash"] = entry_hash(**entry)
             connection.execute(insert(entries_table).values(entry))
+            self.inputs.keep(connection, parts)
         return _entry(entry)
 
-    def restore(self, rows: Iterable[Row], *, end: Checkpoint) -> None:
-        """Put a whole chain, verified before, into an empty ledger, all of it or nothing; `end` is where it ends. The
-        same chain once more changes nothing.
+    def part(self, digest: str) -> bytes | None:
+        return self.inputs.part(digest)
+
+    def restore(self, rows: Iterable[Row], *, end: Checkpoint, parts: Iterable[bytes] = ()) -> None:
+        """Put a whole chain, verified before, and the parts that it names, into an empty ledger, all of it or nothing;
+        `end` is where it ends. The same chain once more changes nothing.
 
         Raises LedgerError `ledger.not-empty` where other entries are there already.
         """
@@ -101,6 +113,8 @@ class SqlLedger:
                 connection.execute(
                     insert(entries_table), [dict(zip(FIELDS, row, strict=True)) for row in page]
                 )
+            for part in parts:
+                self.inputs.keep(connection, [part])
 
     def find(self, once: str) -> Entry | None:
         with reading(self._engine) as connection:
@@ -120,15 +134,17 @@ class SqlLedger:
         return self.verify_to_head()[0]
 
     def verify_to_head(self, *, checkpoints: Iterable[Checkpoint] = ()) -> tuple[int, str]:
-        """How many entries were checked, and the last one's hash. Raises LedgerError `ledger.broken` naming the
-        first that does not add up.
+        """How many entries were checked, and the last one's hash; what decisions were made of is checked as well.
+        Raises LedgerError `ledger.broken` naming the first that does not add up.
 
         Entries cut off the end leave a good, shorter chain: only checkpoints, kept elsewhere, show that.
         """
         self._check_triggers()
         rows = self._rows().order_by(_T.seq).execution_options(yield_per=_STREAMED)
         with reading(self._engine) as connection, connection.execute(rows) as found:
-            return verify_chain(found, checkpoints=checkpoints)
+            verified = verify_chain(self.inputs.verify(found), checkpoints=checkpoints)
+        self.inputs.verify_parts()
+        return verified
 
     @contextmanager
     def branch_lock(self, ref: str) -> Iterator[None]:

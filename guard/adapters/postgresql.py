@@ -16,10 +16,13 @@ from guard.adapters.revisions import REVISION, upgrade
 from guard.core.errors import LedgerError, SettingsError
 
 SCHEME = "postgresql://"
-TRIGGERS = frozenset({"entries_no_change", "entries_no_truncate", "entries_in_order"})
+TRIGGERS = frozenset(
+    {"entries_no_change", "entries_no_truncate", "entries_in_order", "decision_inputs_no_change",
+     "decision_inputs_no_truncate"}
+)  # fmt: skip
 """What keeps the ledger append-only; see the migrations."""
 
-APPEND_ONLY = frozenset({"entries"})
+APPEND_ONLY = frozenset({"entries", "decision_inputs"})
 READ_ONLY = frozenset({"alembic_version"})
 
 _WRITE_LOCK = 0x67756172_64000001
@@ -44,7 +47,8 @@ _SAID: tuple[tuple[str, str, str, str], ...] = (
 
 _ROLE = text(
     "SELECT current_user AS name, r.rolsuper OR pg_has_role(current_user, c.relowner, 'MEMBER') AS owns,"
-    " has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER') AS changes"
+    " has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')"
+    " OR has_table_privilege('decision_inputs', 'UPDATE, DELETE, TRUNCATE, TRIGGER') AS changes"
     " FROM pg_class c, pg_roles r WHERE c.oid = to_regclass('entries') AND r.rolname = current_user"
 )
 
@@ -95,7 +99,8 @@ def take_write_lock(connection: Connection) -> None:
 def triggers(connection: Connection) -> frozenset[str]:
     """The ledger's triggers that fire for everybody, replication roles included."""
     rows = connection.exec_driver_sql(
-        "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('entries') AND NOT tgisinternal AND tgenabled = 'A'"
+        "SELECT tgname FROM pg_trigger WHERE tgrelid IN (to_regclass('entries'), to_regclass('decision_inputs'))"
+        " AND NOT tgisinternal AND tgenabled = 'A'"
     )
     return frozenset(str(name) for name in rows.scalars())
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from guard.core.errors import LedgerError
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest revision under `migrations/versions`; a database that is there already is opened without Alembic."""
 
 

@@ -37,7 +37,10 @@ _SAID: tuple[tuple[str, str, str, str], ...] = (
 )  # fmt: skip
 
 
-TRIGGERS = frozenset({"entries_no_update", "entries_no_delete", "entries_in_order"})
+TRIGGERS = frozenset(
+    {"entries_no_update", "entries_no_delete", "entries_in_order", "decision_inputs_no_update",
+     "decision_inputs_no_delete", "decision_inputs_once"}
+)  # fmt: skip
 """What keeps the ledger append-only; see the migrations."""
 
 

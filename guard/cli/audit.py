@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guard.cli.audit_export import export
+from guard.cli.audit_replay import replay
 from guard.cli.audit_verify import checkpoint, verify
 from guard.cli.auditing import form_option, opened, remote_option, server_option
 from guard.core.durations import parse_duration
@@ -155,3 +156,4 @@ def _value(value: Any) -> str:
 audit.add_command(verify)
 audit.add_command(checkpoint)
 audit.add_command(export)
+audit.add_command(replay)

@@ -59,6 +59,7 @@ def create(*, out: Path, with_keys: bool, server: str | None, remote: str, form:
         repository=ledger.repository,
         at=rfc3339(wiring.system_clock().now()),
         with_keys=with_keys,
+        parts=ledger.inputs.parts(),
     )
     _tell(made, form, f"wrote {out}")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from guard.cli.auditing import form_option
+from guard.cli.auditing import form_option, home_of, remote_option, server_option
+from guard.cli.output import write_whole
 from guard.core.errors import GuardError, UsageError
 from guard.render.safe import plain
 
@@ -77,6 +78,35 @@ def verify(*, file: Path, commit: str | None, ref: str | None, go: bool, form: s
         raise RecordError(failed, code="record.other")
     click.echo(json.dumps(_as_json(record)) if form == "json" else _told(record))
     return 0
+
+
+@decision.command()
+@click.argument("name", metavar="ID")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here [default: stdout]."
+)
+@server_option
+@remote_option
+def record(*, name: str, out: Path | None, server: str | None, remote: str) -> None:
+    """Write the signed record of a decision that is in the ledger, with everything that it was made of.
+
+    ID is what guard audit replay takes. For a decision made now: guard check --record FILE.
+
+    \b
+    guard decision record 1041 --out go.json
+    """
+    from guard import wiring
+    from guard.journeys.records import seal
+    from guard.journeys.replaying import find_decision, statement_of
+
+    home = home_of(server, remote)
+    ledger = wiring.read_ledger(home)
+    statement = statement_of(find_decision(ledger, name), ledger.part, whole=True)
+    sealed = seal(statement, wiring.signing_key(home))
+    if out:
+        write_whole(out, sealed)
+    else:
+        click.echo(sealed)
 
 
 @decision.command()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from guard.core.canonical import canonical_bytes, digest_of_bytes
 from guard.core.decide import Inputs, Question, decide
@@ -93,10 +94,15 @@ def names_in(document: bytes) -> Named:
 
 
 def digests_in(document: bytes) -> tuple[str, ...]:
-    """The parts that an inputs document names. Raises SnapshotError."""
-    names = names_in(document)
-    policy = "" if isinstance(names.policy, Unknown) else names.policy.value.digest
-    return tuple(digest for digest in (policy, names.standing, names.facts) if digest)
+    """The parts that an inputs document names, of whichever version. Raises SnapshotError."""
+    table: Any = parsed(document, what="inputs document")
+    try:
+        inputs = table["inputs"]
+        policy = inputs["policy"].get("value", {}).get("digest", "")
+        found = (policy, inputs["standing"], inputs["facts"])
+    except (KeyError, TypeError, AttributeError):
+        raise SnapshotError("it is no inputs document") from None
+    return tuple(str(digest) for digest in found if digest)
 
 
 def unpack(document: bytes, part: Callable[[str], bytes | None]) -> Inputs:

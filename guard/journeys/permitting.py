@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from guard.core.canonical import digest_of
 from guard.core.model import Decision
 from guard.core.permit import Permit, check_form
+from guard.journeys.keeping import kept_with
 from guard.journeys.reconcile import Attempt
 from guard.ports import Ledger
 from guard.render.decision_json import decision_document
@@ -47,12 +48,15 @@ def issue(
     check_form(made)
     body = {"promotion": promotion, **move, "by": by, **(asked or {})}
     requested = ledger.append("promotion.requested", body, at=now, once=f"promotion:{promotion}")
+    kept, parts = kept_with(decision)
     told: dict[str, object] = {
         "outcome": document["outcome"],
         "allowed": decision.allowed,
         "decision": document,
+        **kept,
     }
-    ledger.append("decision.recorded", {"promotion": promotion, "digest": made.decision, **told}, at=now)
+    recorded = {"promotion": promotion, "digest": made.decision, **told}
+    ledger.append("decision.recorded", recorded, at=now, parts=parts)
     ledger.append("permit.issued", _issued(made, promotion), at=now, once=f"permit.issued:{permit}")
     attempt = Attempt(
         promotion, candidate.ref, candidate.old, candidate.new, requested.seq, permit=permit, started=False

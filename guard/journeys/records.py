@@ -34,6 +34,13 @@ class RecordError(GuardError):
     code = "record.malformed"
     exit_status = 1
 
+    def __init__(
+        self, message: str, *, fix: str = "", code: str | None = None, exit_status: int | None = None
+    ) -> None:
+        super().__init__(message, fix=fix, code=code)
+        if exit_status is not None:
+            self.exit_status = exit_status
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -274,7 +281,12 @@ def replay_record(record: Record, *, engine: str) -> Replayed:
     Raises RecordError `record.no-inputs`, and SnapshotError where this version cannot read what it was made of.
     """
     if record.inputs is None:
-        raise _no_inputs()
+        raise RecordError(
+            "it does not carry what the decision was made of",
+            fix="have the operator write a whole one: guard decision record ID",
+            code="record.no-inputs",
+            exit_status=2,
+        )
     return replay(record.document, record.inputs, then=record.engine, engine=engine)
 
 
@@ -288,13 +300,3 @@ def replay(document: Mapping[str, Any], inputs: Packed, *, then: str, engine: st
     except (KeyError, TypeError, ValueError, AttributeError, CanonicalError) as error:
         raise RecordError(f"it is not the document of a decision: {str(error)[:100]}") from None
     return Replayed(recorded, digest_of(again), said, str(again["decision"]), found, then, engine)
-
-
-def _no_inputs() -> RecordError:
-    error = RecordError(
-        "it does not carry what the decision was made of",
-        fix="have the operator write a whole one: guard decision record ID",
-        code="record.no-inputs",
-    )
-    error.exit_status = 2
-    return error
