@@ -56,13 +56,13 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
     )
 
 
-def origin_url(repo: Path) -> str | None:
-    """The URL of the clone's remote `origin`; None where there is no repository, or none that has one."""
+def origin_url(repo: Path, remote: str = "origin") -> str | None:
+    """The URL of the clone's remote; None where there is no repository, or none that has one."""
     from guard.adapters.git import GitRepo
 
     try:
         with GitRepo(repo) as git:
-            return git.remote_url("origin")
+            return git.remote_url(remote)
     except GitError:
         return None
 

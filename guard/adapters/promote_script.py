@@ -8,13 +8,17 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from guard.core.errors import GitError, GuardError, UsageError
 
 PATIENCE = 60
-"""Seconds that a question to a remote may take, and that an interrupted script gets to end by itself."""
+"""Seconds that a question to a remote may take."""
+
+ENDING = 20
+"""Seconds that an interrupted script gets to end by itself, and then once more when it is told to terminate."""
 
 STEERING = frozenset(
     {
@@ -26,9 +30,18 @@ STEERING = frozenset(
 
 
 def permit_environment(
-    base: Mapping[str, str], *, token: str, old: str, new: str, branch: str, remote: str
+    base: Mapping[str, str],
+    *,
+    token: str,
+    old: str,
+    new: str,
+    branch: str,
+    remote: str,
+    options: bool = True,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """`base` with the permit for scripts and hooks, and as a push option of every push that is made below it.
+    """`base` with the permit for scripts and hooks and, with `options`, as a push option of every push that is made
+    below it (a remote without hooks of the guard's may refuse any option); `more` are further variables.
 
     Configuration that `base` already injects is kept (git-config(1), GIT_CONFIG_COUNT). Raises UsageError where
     `base` has a GIT_CONFIG_COUNT that is no number.
@@ -36,6 +49,11 @@ def permit_environment(
     count = base.get("GIT_CONFIG_COUNT", "") or "0"
     if not count.isdecimal():
         raise UsageError(f"GIT_CONFIG_COUNT is {count!r}, which is no number", fix="unset GIT_CONFIG_COUNT")
+    options_of_pushes = {
+        "GIT_CONFIG_COUNT": str(int(count) + 1),
+        f"GIT_CONFIG_KEY_{int(count)}": "push.pushOption",
+        f"GIT_CONFIG_VALUE_{int(count)}": f"guard-permit={token}",
+    }
     return {
         **{name: value for name, value in base.items() if name not in STEERING},
         "GUARD_PERMIT": token,
@@ -43,9 +61,8 @@ def permit_environment(
         "GUARD_NEW": new,
         "GUARD_BRANCH": branch,
         "GUARD_REMOTE": remote,
-        "GIT_CONFIG_COUNT": str(int(count) + 1),
-        f"GIT_CONFIG_KEY_{int(count)}": "push.pushOption",
-        f"GIT_CONFIG_VALUE_{int(count)}": f"guard-permit={token}",
+        **(more or {}),
+        **(options_of_pushes if options else {}),
     }
 
 
@@ -139,26 +156,78 @@ def _git(clone: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _run(command: Sequence[str], *, clone: Path, environment: Mapping[str, str], stdout: int | None) -> int:
+    """Run it in a process group of its own, which is ended as a whole when somebody interrupts or terminates us."""
     try:
-        process = subprocess.Popen(command, cwd=clone, env=dict(environment), stdout=stdout)
+        process = subprocess.Popen(command, cwd=clone, env=dict(environment), stdout=stdout, process_group=0)
     except OSError as error:
         raise GuardError(
             f"it cannot be started: {error.strerror}",
             fix="check its first line (#!) and that programs may be run from the temporary folder (TMPDIR)",
             code="promotion.script-not-runnable",
         ) from None
-    with process:
+    with process, _terminal_of(process.pid), _told_to_end():
         try:
             return process.wait()
         except KeyboardInterrupt:
             return _interrupt(process)
 
 
+@contextlib.contextmanager
+def _terminal_of(group: int) -> Iterator[None]:
+    """Lend the terminal to the program, as a shell does: it may ask questions, and Ctrl-C goes to all of it."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN) if _in_main_thread() else None
+    try:
+        with contextlib.suppress(OSError):
+            if os.tcgetpgrp(terminal) == os.getpgrp():
+                os.tcsetpgrp(terminal, group)
+                os.killpg(group, signal.SIGCONT)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if os.tcgetpgrp(terminal) == group:
+                os.tcsetpgrp(terminal, os.getpgrp())
+        os.close(terminal)
+        if before is not None:
+            signal.signal(signal.SIGTTOU, before)
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    """While it runs, SIGTERM and SIGHUP (a CI job that is cancelled, a terminal that is closed) are an interruption."""
+    if not _in_main_thread():
+        yield
+        return
+    kept = {one: signal.signal(one, _interrupted) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, handler in kept.items():
+            signal.signal(one, handler)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _interrupt(process: subprocess.Popen[bytes]) -> int:
-    """Let an interrupted program end by itself: only when it has ended can the branch be trusted to stand still."""
-    process.send_signal(signal.SIGINT)
-    for harder in (process.terminate, process.kill):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=PATIENCE)
-        harder()
+    """Let an interrupted program end by itself, then end what it started: only when nothing of it runs any more can
+    the branch be trusted to stand still."""
+    for step in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, step)
+        # Whoever is impatient, and interrupts once more, gets the next step at once.
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(timeout=ENDING)
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     return process.wait()

@@ -49,6 +49,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "",
     ),  # git's hooks call it; people have no use for it, so it is not listed
     "promote": ("guard.cli.promote:promote", "Move a protected release branch, with a permit, if it is GO."),
+    "push": (
+        "guard.cli.push:push",
+        "Have the guard's service move the branch; for promote scripts on a hosted forge.",
+    ),
     "adopt": (
         "guard.cli.adopt:adopt",
         "Record where a protected branch stands, as the baseline of promotions.",

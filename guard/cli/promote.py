@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guard.cli.check import rendered, use_colour
+from guard.cli.promoting import acknowledge, show_plan
 from guard.core.errors import Refused, UsageError
 from guard.render.safe import plain
 
@@ -37,6 +37,9 @@ class Options:
     yes: bool
     prepare: bool
     script_arguments: tuple[str, ...]
+    service: str | None = None
+    by: str | None = None
+    key: str | None = None
 
 
 @click.command()
@@ -51,6 +54,20 @@ class Options:
     "--server",
     metavar="BARE.git",
     help="The guarded repository [default: GUARD_SERVER, or the remote's, if local].",
+)
+@click.option(
+    "--service",
+    metavar="URL",
+    envvar="GUARD_SERVICE_URL",
+    help="Ask the guard's service for the permit [default: GUARD_SERVICE_URL, or the policy's project.service].",
+)
+@click.option(
+    "--as", "by", metavar="NAME", help="With a service: who you are to it [default: git's user.email]."
+)
+@click.option(
+    "--key",
+    metavar="FILE",
+    help="With a service: your SSH key [default: GUARD_SSH_KEY, or git's user.signingkey].",
 )
 @click.option(
     "--repo",
@@ -71,18 +88,23 @@ def promote(**options: Any) -> int:
     """Move a protected release branch: decide afresh, and if it is GO, run the promote script with a permit.
 
     Every step is recorded before it is done. When it is interrupted, run it again: it finds out how far it got.
+    The permit comes from the server side where that is on this machine, else from the guard's service.
 
     \b
     guard promote --branch release/platform-control
     guard promote --to 4f0c2d9 --dry-run
     guard promote --yes -- --skip-announcement
     guard promote --prepare
+    guard promote --service https://guard.example.com --as ann --key ~/.ssh/id_ed25519
 
     Exit status: 0 promoted, or nothing to promote; 1 refused, NO-GO or failed; 2 could not decide.
     """
     chosen = Options(**options)
     from guard import wiring_desk as wiring
+    from guard.cli.promote_service import promote_by_service, service_url
 
+    if (url := service_url(chosen)) is not None:
+        return promote_by_service(url, chosen)
     desk = wiring.open_desk(
         server=chosen.server, clone=chosen.repo, remote=chosen.remote, what="guard promote"
     )
@@ -106,7 +128,7 @@ def _promote(desk: Desk, branch: str, options: Options) -> int:
     new = _wanted(desk, branch, options)
     if new is None or new == old:
         why = f"{branch} stands at {old[:10]} already" if new else f"there is no open proposal into {branch}"
-        return _report(
+        return report(
             options, f"nothing to promote: {why}", result="nothing-to-promote", branch=branch, new=old
         )
     plan = make_plan(desk.sources, desk.repository, branch=branch, rules=rules, new=new, commits=desk.commits)
@@ -114,10 +136,8 @@ def _promote(desk: Desk, branch: str, options: Options) -> int:
     if not plan.decision.allowed:
         return _refuse(plan.decision, options)
     if options.dry_run:
-        return _report(
-            options, "dry run: nothing was done", result="dry-run", branch=branch, old=old, new=new
-        )
-    _confirm(plan, options)
+        return report(options, "dry run: nothing was done", result="dry-run", branch=branch, old=old, new=new)
+    _confirm(desk, plan, options)
     return _carry_out(desk, plan, options)
 
 
@@ -132,12 +152,12 @@ def _finish_earlier(desk: Desk, branch: str, options: Options) -> None:
         return
     attempt = ending.attempt
     if ending.moved:
-        _say(
+        say(
             options,
             f"an earlier promotion was cut off after it had moved {branch}: already promoted to {attempt.new}",
         )
     else:
-        _say(
+        say(
             options,
             f"an earlier promotion to {attempt.new} was cut off before it moved {branch}: its permit is revoked",
         )
@@ -164,42 +184,31 @@ def _wanted(desk: Desk, branch: str, options: Options) -> Commit | None:
 
 
 def _show(plan: Plan, options: Options) -> None:
-    """The plan: how many commits, which, read what first, moved by what; then the board."""
+    """The plan: how many commits, which, what step it is, moved by what, read what first; then the board."""
     if options.form == "json":
         return
-    candidate, count = plan.decision.candidate, len(plan.commits)
-    what = f"{count} commit{'s' if count != 1 else ''}"
-    click.echo(f"{candidate.branch}: {candidate.old[:10]} → {candidate.new[:10]}, {what}")
-    for commit, subject in plan.commits[:SHOWN_COMMITS]:
-        click.echo(f"  {commit[:10]} {plain(subject, limit=100)}")
-    if count > SHOWN_COMMITS:
-        click.echo(
-            f"  … and {count - SHOWN_COMMITS} more: git log {candidate.old[:10]}..{candidate.new[:10]}"
-        )
-    click.echo(
-        f"moved by: {plain(plan.rules.promote or 'a push of the guard itself (the policy names no script)')}"
+    candidate, rules = plan.decision.candidate, plan.rules
+    show_plan(
+        candidate.branch,
+        (candidate.old, candidate.new),
+        plan.commits[:SHOWN_COMMITS],
+        total=len(plan.commits),
+        step=rules.environments,
+        mover=rules.promote or "a push of the guard itself (the policy names no script)",
+        read_first=rules.read_first,
     )
-    if plan.rules.read_first:
-        click.echo("read first:")
-        for path in plan.rules.read_first:
-            click.echo(f"  {plain(path)}")
-    click.echo("")
     click.echo(rendered(plan.decision, "text"), nl=False)
 
 
-def _confirm(plan: Plan, options: Options) -> None:
+def _confirm(desk: Desk, plan: Plan, options: Options) -> None:
     """Have a person acknowledge the documents and agree to the plan. Raises UsageError where there is none."""
-    if options.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm this plan", fix="add --yes, or run it in a terminal")
-    if plan.rules.read_first and not click.confirm("Have you read the documents above?", err=True):
-        raise Refused(
-            "the documents have to be read first", fix="read them, then try again", code="promotion.unread"
-        )
     candidate = plan.decision.candidate
-    if not click.confirm(f"Move {candidate.branch} to {candidate.new[:10]}?", err=True):
-        raise Refused("the plan was not agreed to; nothing was done", code="promotion.declined")
+    acknowledge(
+        plan.rules.read_first,
+        read=lambda path: desk.sources.git.read(candidate.upstream, path),
+        question=f"Move {candidate.branch} to {candidate.new[:10]}?",
+        yes=options.yes,
+    )
 
 
 def _carry_out(desk: Desk, plan: Plan, options: Options) -> int:
@@ -220,13 +229,13 @@ def _carry_out(desk: Desk, plan: Plan, options: Options) -> int:
     tools = desk.tools(
         candidate.ref,
         candidate.new,
-        tell=lambda line: _say(options, f"{line} …"),
+        tell=lambda line: say(options, f"{line} …"),
         quiet=options.form == "json",
     )
     try:
         promoted = move_branch(request, tools)
     except NotGo as refusal:
-        _say(options, "something changed since the plan was shown")
+        say(options, "something changed since the plan was shown")
         if options.form == "text":
             click.echo(rendered(refusal.decision, "text"), nl=False)
         return _refuse(refusal.decision, options)
@@ -241,7 +250,7 @@ def _celebrate(promoted: Promoted, plan: Plan, options: Options) -> int:
     lines = [f"{word}: {branch} stands at {promoted.new} (before: {promoted.old[:10]})"]
     if promoted.note:
         lines.append(f"note: {plain(promoted.note)}")
-    return _report(
+    return report(
         options,
         "\n".join(lines),
         result=word.replace(" ", "-"),
@@ -258,7 +267,7 @@ def _refuse(decision: Decision, options: Options) -> int:
     if options.form == "json":
         from guard.render.decision_json import decision_document
 
-        _report(
+        report(
             options,
             "",
             result="no-go",
@@ -268,11 +277,11 @@ def _refuse(decision: Decision, options: Options) -> int:
     return decision.exit_status or 1
 
 
-def _report(options: Options, text: str, **document: Any) -> int:
+def report(options: Options, text: str, **document: Any) -> int:
     click.echo(json.dumps(document, indent=2) if options.form == "json" else text)
     return 0
 
 
-def _say(options: Options, line: str) -> None:
+def say(options: Options, line: str) -> None:
     """Progress: beside the board on a terminal, out of the way of JSON."""
     click.echo(click.style(line, dim=True) if use_colour() else line, err=options.form == "json")

@@ -122,6 +122,10 @@ class Clone:
             )
         return found[0]
 
+    def service_named(self) -> str | None:
+        """The service that the target's policy names, where it does."""
+        return self._policies().service(target=self.named_target)
+
     def sender(self) -> Sender:
         from guard import wiring
 

@@ -6,8 +6,6 @@ A request is for this moment: it is minutes old at most, its bytes count once, a
 
 from __future__ import annotations
 
-import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from guard.core.errors import ForgeError, GuardError, PolicyError, Refused
 from guard.core.model import Commit, Decision, Unknown
 from guard.core.policy import Policy
 from guard.core.policy_branch import Branch
+from guard.core.promotion_id import promotion_id
 from guard.core.sshsig import verify
 from guard.core.statements import (
     Statement,
@@ -31,6 +30,7 @@ from guard.core.statements import (
 from guard.journeys.asking import read_policy
 from guard.journeys.bureau import Bureau
 from guard.journeys.gather import gather_and_decide
+from guard.journeys.moving import ENDED, settled
 from guard.journeys.permitting import OFFLINE_LIFE, issue
 from guard.journeys.plan import branch_head, branch_rules, proposed_head
 from guard.journeys.promotion import NotGo, check_decision, check_head, recover
@@ -92,12 +92,6 @@ def authenticate(
             code="promotion.not-a-request",
         )
     return Asked(statement, name_of(data), key.fingerprint)
-
-
-def promotion_id(request: str) -> str:
-    """The promotion that this request id stands for, always the same one."""
-    digest = hashlib.sha256(f"promotion\0{request}".encode()).digest()
-    return urlsafe_b64encode(digest[:18]).decode("ascii")
 
 
 def offer(asked: Asked, bureau: Bureau) -> Offer:
@@ -197,6 +191,8 @@ def _again(known: Progress, asked: Asked, claim: PromotionRequested, bureau: Bur
             fix="choose another one",
             code="promotion.other-request",
         )
+    if known.stage not in ENDED and not known.live(bureau.clock.now()):
+        known = settled(known, bureau, why=known.revoked)
     requested = bureau.ledger.find(f"promotion:{attempt.id}")
     script = requested.body.get("script") if requested else None
     usable = known.live(bureau.clock.now())

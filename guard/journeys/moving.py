@@ -37,12 +37,12 @@ def push(promotion: str, token: str, bureau: Bureau) -> Progress:
                 code="promotion.not-hosted",
             )
         if known.attempt.started and bureau.read_head(known.attempt.ref) == known.attempt.new:
-            return _settled(known, bureau, why="")  # an earlier push landed, and was not recorded
+            return settled(known, bureau, why="")  # an earlier push landed, and was not recorded
         _check_permit(known, token, bureau)
         _check_now(known, bureau)
         _record_intent(known, bureau)
         said = bureau.push(known.attempt.ref, Commit(known.attempt.old), Commit(known.attempt.new))
-        return _settled(known, bureau, why=said)
+        return settled(known, bureau, why=said)
 
 
 def end(promotion: str, token: str, bureau: Bureau) -> Progress:
@@ -55,7 +55,7 @@ def end(promotion: str, token: str, bureau: Bureau) -> Progress:
         if known.stage in ENDED:
             return known
         _check_no_push(known, bureau)
-        return _settled(known, bureau, why="")
+        return settled(known, bureau, why="")
 
 
 def look(ref: str, bureau: Bureau) -> Progress | None:
@@ -72,7 +72,7 @@ def look(ref: str, bureau: Bureau) -> Progress | None:
         if not moved and known.live(bureau.clock.now()):
             return None
         why = "" if moved else "its permit ended, and nobody had moved the branch"
-        return _settled(known, bureau, why=known.revoked or why)
+        return settled(known, bureau, why=known.revoked or why)
 
 
 def _check_permit(known: Progress, token: str, bureau: Bureau) -> None:
@@ -154,7 +154,7 @@ def _check_no_push(known: Progress, bureau: Bureau) -> None:
         )
 
 
-def _settled(known: Progress, bureau: Bureau, *, why: str) -> Progress:
+def settled(known: Progress, bureau: Bureau, *, why: str) -> Progress:
     """End it by what is true."""
     fresh = _known(known.attempt.id, bureau)
     settle(

@@ -56,6 +56,13 @@ class RemotePolicies:
             code="usage.repository",
         )
 
+    def service(self, *, target: str | None) -> str | None:
+        """The address of the guard's service by the target's policy, else by the default one; None where none tells."""
+        for name in (*((target,) if target else ()), *_DEFAULTS):
+            if policy := self._policy(name):
+                return policy.project.service
+        return None
+
     def sources(self, gate: str, *, target: str) -> tuple[str, ...]:
         """The names that the gate's reports are submitted under, by the target's policy. Raises UsageError where it
         cannot be used or has no such gate."""
