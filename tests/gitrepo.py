@@ -6,8 +6,8 @@ import itertools
 import os
 import re
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ISOLATION = {
@@ -27,6 +27,19 @@ def clean_environment(**extra: str) -> dict[str, str]:
     steering = ("GIT_", "GUARD_", "SSH_AUTH", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, **ISOLATION, **extra}
+
+
+@contextmanager
+def clean_process(**extra: str) -> Iterator[None]:
+    """This very process without anything that steers git or the guard, for commands that are run inside it."""
+    before, clean = dict(os.environ), clean_environment(**extra)
+    os.environ.clear()
+    os.environ.update(clean)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Repo:

@@ -6,8 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from guard.adapters.keys import SigningKey, ensure_signing_key
 from guard.adapters.ledger import SqlLedger
 from guard.cli.main import status_of
 from guard.core.permit import Permit, sign
-from tests.gitrepo import Repo, clean_environment
+from tests.gitrepo import Repo, clean_process
 
 BRANCH = "release/platform-control"
 REF = f"refs/heads/{BRANCH}"
@@ -43,19 +42,6 @@ members = ["ann"]
 [roles.security]
 members = ["bob"]
 """
-
-
-@contextmanager
-def clean_process(**extra: str) -> Iterator[None]:
-    """This very process without anything that steers git or the guard, for commands that are run inside it."""
-    before, clean = dict(os.environ), clean_environment(**extra)
-    os.environ.clear()
-    os.environ.update(clean)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def guard(*arguments: str | Path) -> int:

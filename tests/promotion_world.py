@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from guard.adapters.ledger import SqlLedger
+from guard.cli.main import status_of
 from guard.core.model import Commit
-from tests.gitrepo import ISOLATION, Repo, clean_environment
+from tests.gitrepo import ISOLATION, Repo, clean_environment, clean_process
 
 BRANCH = "release/platform-control"
 REF = f"refs/heads/{BRANCH}"
@@ -105,15 +107,21 @@ def make_server(
     fix = dev.commit("a fix", {"app": "two\n"})
     dev.git("push", "-q", "origin", "master")
     server = Server(folder, bare, dev, old, fix, database)
-    server.ok("install", "--server", str(bare.path), *(["--database", database] if database else []))
+    _set_up(server, "install", "--server", str(bare.path), *(["--database", database] if database else []))
     _give_key(folder)
     (bare.path / "guard" / "allowed_signers").write_text(
         f"ann@example.com {(folder / 'key.pub').read_text()}\n"
     )
-    server.ok("install")
+    _set_up(server, "install")
     if adopted:
-        server.ok("adopt", "--branch", BRANCH)
+        _set_up(server, "adopt", "--branch", BRANCH)
     return server
+
+
+def _set_up(server: Server, *arguments: str) -> None:
+    """`guard` in this process: what a story only begins with need not be paid for with an interpreter each."""
+    with chdir(server.dev.path), clean_process(GUARD_SSH_KEY=str(server.folder / "key")):
+        assert status_of(arguments) == 0, arguments
 
 
 def _give_key(folder: Path) -> None:

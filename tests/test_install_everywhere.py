@@ -8,8 +8,8 @@ import pytest
 
 from guard.adapters.gitdir import git_version
 from guard.cli.main import status_of
-from tests.gitrepo import Repo
-from tests.hook_world import BRANCH, REF, World, build, clean_process, guard
+from tests.gitrepo import Repo, clean_process
+from tests.hook_world import BRANCH, REF, World, build, guard
 
 CONFIGURED = git_version() >= (2, 54)
 
