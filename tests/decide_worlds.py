@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from hypothesis import find
 from hypothesis import strategies as st
 
 from guard.core.decide import Question, decide
@@ -34,10 +35,11 @@ from guard.core.facts import (
     WaiverFacts,
 )
 from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
-from guard.core.model import Commit, Decision, Fact, Finding, Known, Unknown
+from guard.core.model import Commit, Decision, Fact, Finding, Known, Outcome, Unknown
 from guard.core.policy import AUTHORS, Policy
 from guard.core.policy_names import GROUPS, RULES
 from guard.core.policy_text import LoadedPolicy
+from guard.core.rules.waivers import finding_id
 from tests.builders import NEW, NOW, OLD, UPSTREAM, candidate
 
 BRANCH = "release/platform-control"
@@ -260,8 +262,8 @@ def good_facts(draw: Draw, policy: Policy) -> Facts:
     )
 
 
-def hold(*, lifts: bool = False) -> HoldMark:
-    return HoldMark("pat", NOW - DAY, "smoke is red", lifts=lifts)
+def hold(*, lifts: bool = False, by: str = "pat") -> HoldMark:
+    return HoldMark(by, NOW - DAY, "smoke is red", lifts=lifts)
 
 
 # What people may have said about a world that is not good ----------------------------------------------------------
@@ -380,7 +382,7 @@ def _each_approval(**fields: Any) -> Worse:
 
 
 def _had_a_hand(was: ApprovalFacts, draw: Draw) -> ApprovalFacts:
-    kind, name = draw(st.sampled_from(AUTHORS)), draw(st.sampled_from(["ann", "pat", "SAM", "ola"]))
+    kind, name = draw(st.sampled_from(AUTHORS)), draw(st.sampled_from(["ola", "ann", "pat", "SAM"]))
     return replace(was, authors={**was.authors, kind: was.authors.get(kind, frozenset()) | {name}})
 
 
@@ -395,7 +397,7 @@ def _one_role(change: Callable[[Fact[frozenset[str]], Draw], Fact[frozenset[str]
 
 def _leaves_it(was: Fact[frozenset[str]], draw: Draw) -> Fact[frozenset[str]]:
     return (
-        replace(was, value=was.value - {draw(st.sampled_from(["ann", "pat", "sam", "ola"]))})
+        replace(was, value=was.value - {draw(st.sampled_from(["ola", "ann", "pat", "sam"]))})
         if isinstance(was, Known)
         else was
     )
@@ -504,11 +506,22 @@ def _owing(was: EmergencyFacts) -> EmergencyFacts:
     return replace(was, debts=seen((*was.debts.value, DEBT))) if isinstance(was.debts, Known) else was
 
 
-def _held(world: World, _draw: Draw) -> World:
+def _held(world: World, _draw: Draw, *then: HoldMark) -> World:
     was = world.facts.holds
     if isinstance(was, Unknown):
         return world
-    return _with(world, holds=seen((*(was.value if was else ()), hold())))
+    return _with(world, holds=seen((*(was.value if was else ()), hold(), *then)))
+
+
+def _more_of_it(world: World, _draw: Draw) -> World:
+    """Where evidence has a problem already, which may be waived, another one."""
+    return _with(
+        world,
+        readings={
+            key: _problem(one) if isinstance(one, Known) and one.value.problems else one
+            for key, one in world.facts.readings.items()
+        },
+    )
 
 
 WORSE: dict[str, Worse] = {
@@ -516,12 +529,12 @@ WORSE: dict[str, Worse] = {
     "a source is lost": _one_reading(lambda _was: LOST),
     "evidence is not there": _one_reading(lambda _was: Absent("it is not there")),
     "evidence shows a problem": _one_reading(_problem),
+    "evidence shows one more problem": _more_of_it,
     "evidence is older": _one_reading(_older),
     "evidence bears no date": _reading(dated=None),
     "evidence is of another commit": _reading(subject=OLD),
     "evidence is of no known commit": _reading(subject=None),
-    "evidence ends": lambda world, _draw: replace(world, now=world.now + DAY),
-    "time passes": lambda world, draw: replace(world, now=world.now + draw(st.integers(1, 2000)) * timedelta(hours=1)),
+    "time passes": lambda world, draw: replace(world, now=world.now + draw(st.integers(1, 90)) * DAY),
     "no evidence was gathered": lambda world, _draw: _with(world, readings={}),
     "an approval is withdrawn": _approvals(lambda was, _draw: replace(was, approvals=was.approvals[1:])),
     "an approval is of another head": _each_approval(commit=UPSTREAM),
@@ -534,7 +547,7 @@ WORSE: dict[str, Worse] = {
     "somebody objects": _approvals(
         lambda was, draw: replace(
             was,
-            objections=(*was.objections, Objection(draw(st.sampled_from(["ann", "Pat", "sam", "ola"])), NOW)),
+            objections=(*was.objections, Objection(draw(st.sampled_from(["ola", "ann", "Pat", "sam"])), NOW)),
         )
     ),
     "approvals are lost": _lost("approvals"),
@@ -548,6 +561,7 @@ WORSE: dict[str, Worse] = {
     "the guard's own files change": _more("guarding", "guard.toml"),
     "what changed is not known to the guard": _lost("guarding"),
     "promotions are held": _held,
+    "a stranger lifts a hold": lambda world, draw: _held(world, draw, hold(lifts=True, by="dev")),
     "holds are lost": _lost("holds"),
     "it does not descend": _candidate(descends=seen(False)),
     "descent is lost": _candidate(descends=LOST),
@@ -595,3 +609,89 @@ def worlds(draw: Draw, *, spoilt: int = 2) -> World:
         if name != "the policy is lost":
             world = WORSE[name](world, draw)
     return draw(pleas(world)) if draw(st.booleans()) else world
+
+
+# A world in which everything matters --------------------------------------------------------------------------------
+
+
+def first(strategy: st.SearchStrategy[Any]) -> Any:
+    """The simplest thing that a strategy gives."""
+    return find(strategy, lambda _: True)
+
+
+def full_world() -> World:
+    """GO, and only just: nothing in it could be done without, nor be any worse."""
+    policy = Policy.model_validate(
+        {
+            "version": 1,
+            "project": {"forge": "local", "repository": "gpuaas/platform"},
+            "branches": {BRANCH: {"upstream": "master"}},
+            "roles": {name: {"members": [f"@{name}"]} for name in ROLES},
+            "approvals": {"roles": list(ROLES), "keep": ["re-pick"]},
+            "break_glass": {},
+            "queue": {"path": "doc/q.md"},
+            "waivers": {"mandatory": ["*"], "tech_debt": {"path": "doc/debt.md", "states": ["accepted"]}},
+            "gates": [
+                {
+                    "id": f"{group}.g",
+                    "group": group,
+                    "title": group,
+                    "evidence": {"all": [{"kind": kind, **LEAF[kind], **MAX_AGE} for kind in kinds]},
+                }
+                for group, kinds in zip(GROUPS, FIVE, strict=True)
+            ]
+            + [
+                {
+                    "id": "security.when-changed",
+                    "mandatory": False,
+                    "when": {"changed": ["cmd/**"]},
+                    **ABSENT,
+                },
+                {"id": "security.when-open", "mandatory": False, "when": WHILE_OPEN, **ABSENT},
+            ],
+        }
+    )
+    keys = [key for gate in policy.gates for key, _ in leaves(gate.evidence, prefix=gate.id)]
+    fine = seen(Observation("fine", (), NEW, NOW - 6 * DAY))
+    flaw = Finding("sarif.result", "a flaw in a test tool", outcome=Outcome.FAIL)
+    readings: dict[str, Reading] = {key: fine for key in keys if ".when-" not in key}
+    readings["data.g/0"] = seen(Observation("1 result", (flaw,), NEW, NOW - 6 * DAY))
+    accepted = Waiver(
+        "sha256:1", BRANCH, "data.g", finding_id(flaw), NEW, "only in a test tool", "cid", NOW - DAY, NOW + 2 * DAY,
+        entry="TD-1", consents=(Consent("pat", NOW), Consent("sam", NOW)),
+    )  # fmt: skip
+    given = (approval("pat", commit=OLD), approval("sam"), approval("ola"))
+    facts = Facts(
+        candidate=CandidateFacts(seen(True), seen((proposal(),)), seen("")),
+        lineage=seen(lineage_facts((commit_facts(1, links=(Link("trailer", UPSTREAM, "same"),)),))),
+        approvals=seen(
+            ApprovalFacts(given, {kind: frozenset({"dev"}) for kind in AUTHORS}, kept={OLD: "re-pick"})
+        ),
+        incidents=seen(()),
+        members={role: seen(people) for role, people in ROLES.items()},
+        readings=readings,
+        conditions=ConditionFacts(seen(()), {"security.when-open": seen("validated")}),
+        queue=seen(()),
+        guarding=seen(()),
+        emergency=EmergencyFacts(seen(()), seen(())),
+        holds=seen(()),
+        waivers=WaiverFacts(seen((accepted,)), seen((DebtEntry("TD-1", "accepted"),))),
+    )
+    return World(seen(LoadedPolicy(policy, "sha256:" + "1" * 64, "guard.toml")), facts)
+
+
+FIVE = (
+    ("sarif", "document"),
+    ("junit", "ci"),
+    ("secrets", "register"),
+    ("probe", "signoff"),
+    ("script", "inventory"),
+)
+ABSENT = {"group": "security", "title": "x", "evidence": {"kind": "document", "path": "x.md"}}
+WHILE_OPEN = {"register_open": "A-014", "register_file": "doc/a.md", "closed": ["validated"]}
+
+
+def emergency_world() -> World:
+    """GO only because two people opened break-glass for a head that would not be let pass."""
+    world = WORSE["a commit is not on upstream"](full_world(), first)
+    return _with(world, emergency=EmergencyFacts(seen((ask("pat", 9), ask("sam", 8))), seen(())))

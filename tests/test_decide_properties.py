@@ -21,7 +21,7 @@ from guard.core.policy_text import parse_policy
 from guard.core.rules.readiness import judge_readiness
 from guard.core.rules.waivers import judge_waivers
 from tests.builders import NEW, NOW, candidate, verdict
-from tests.decide_worlds import BRANCH, LOST, ROLES, WORSE, World, worlds
+from tests.decide_worlds import BRANCH, LOST, ROLES, WORSE, World, emergency_world, first, full_world, worlds
 from tests.evidence_fakes import asks, codes, read, sources
 from tests.test_snapshot import anything
 
@@ -54,6 +54,51 @@ def test_nothing_made_worse_turns_a_no_go_into_a_go(world: World, name: str, dat
     assert before.allowed or not after.allowed, name
     blocked = {verdict.id for verdict in before.blockers}
     assert not [verdict.id for verdict in after.verdicts if verdict.id in blocked and verdict.outcome.allows]
+
+
+HARMLESS = {
+    "nobody asked for break-glass": "nothing has to be let pass",
+    "who asked for break-glass is lost": "nothing has to be let pass",
+    "what changed is not known to the guard": "both owners approved",
+    "the guard's own files change": "both owners approved",
+}
+"""What makes the full world no worse than it may be, and why."""
+
+NO_EMERGENCY_HELPS = (
+    "the policy is lost", "time passes", "promotions are held", "a stranger lifts a hold", "holds are lost",
+    "it does not descend", "descent is lost", "the policy would go",
+    "what becomes of the policy is lost", "the proposal is closed", "there are two proposals",
+    "the proposal is a draft", "the proposal is from a fork", "proposals are lost",
+    "nobody asked for break-glass",
+    "who asked for break-glass is lost", "break-glass is owed", "what break-glass owes is lost",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(WORSE))
+def test_each_thing_made_worse_stops_a_promotion(name: str) -> None:
+    assert full_world().decided().allowed
+    assert WORSE[name](full_world(), first).decided().allowed == (name in HARMLESS)
+
+
+@pytest.mark.parametrize("name", sorted(WORSE))
+def test_what_an_emergency_lets_pass_and_what_not(name: str) -> None:
+    assert emergency_world().decided().allowed
+    assert WORSE[name](emergency_world(), first).decided().allowed == (name not in NO_EMERGENCY_HELPS)
+
+
+def test_what_the_guard_rests_on_takes_both_owners() -> None:
+    """Where the policy asks for less, too."""
+    world = full_world()
+    loaded = world.policy
+    assert isinstance(loaded, Known)
+    branch = world.table.branches[BRANCH].model_copy(update={"require": ("incidents",)})
+    rule = world.table.approvals.model_copy(update={"roles": ("ops",)})
+    less = world.table.model_copy(update={"branches": {BRANCH: branch}, "approvals": rule})
+    world = replace(world, policy=replace(loaded, value=replace(loaded.value, policy=less)))
+    world = WORSE["an approval is withdrawn"](world, first)
+    assert world.decided().allowed
+    assert not WORSE["the guard's own files change"](world, first).decided().allowed
+    assert not WORSE["what changed is not known to the guard"](world, first).decided().allowed
 
 
 def _told(verdict: Verdict) -> tuple[Any, ...]:
