@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from guard.core.facts import (
     Approval,
@@ -25,7 +25,9 @@ from guard.core.facts import (
 from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact
-from guard.core.notes import Log
+
+if TYPE_CHECKING:
+    from guard.core.notes import Log
 
 
 class Clock(Protocol):

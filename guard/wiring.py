@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from guard.core.errors import GitError, UsageError
 from guard.journeys.sources import Sources
 from guard.ports import Clock, Ledger
-from guard.settings import ServerHome, load_home
 from guard.wiring_readers import debt_reader, evidence_reader, operator_of, queue_reader, register_reader
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from guard.journeys.checkpoints import Sent
     from guard.journeys.receiving import Update
     from guard.journeys.statements import Sender
+    from guard.settings import ServerHome
 
 
 class SystemClock:
@@ -155,6 +155,7 @@ def restore_backup(file: Path, folder: Path, *, database: str | None) -> Manifes
     from guard.adapters.backup import kept_parts, ledger_rows, opened_backup, put_files
     from guard.adapters.ledger import SqlLedger
     from guard.core.chain import Checkpoint
+    from guard.settings import load_home
 
     with opened_backup(file) as (manifest, files, lines):
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,13 @@ from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
 from guard.journeys.sources import DebtReader, EvidenceReader, QueueReader, RegisterReader
 from guard.ports import Clock, Forge, Git, Records
-from guard.settings import ServerHome
 
 if TYPE_CHECKING:
     from guard.adapters.evidence.operator import Operator
     from guard.core.allowed_signers import AllowedSigners
     from guard.core.facts import DebtEntry
     from guard.core.policy import TechDebt
+    from guard.settings import ServerHome
 
 
 def operator_of(home: ServerHome, *, now: datetime) -> Operator:

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from guard.adapters.evidence import KINDS, read_evidence
+from guard.adapters.evidence import KINDS, read_evidence, reader_of
 from guard.core.errors import GitError
 from guard.core.evidence import Absent, Leaf
 from guard.core.model import Commit, Known, Unknown
@@ -22,6 +22,7 @@ RAN = {"source": "contracts", "command": ("./check.sh",), "tool": "check.sh"}
 def test_every_kind_of_the_policy_stands_in_the_table() -> None:
     kinds = {get_args(model.model_fields["kind"].annotation)[0] for model in get_args(Leaf)}
     assert set(KINDS) == kinds
+    assert all(callable(reader_of(kind)) for kind in kinds - {"approvals"})
 
 
 @pytest.mark.parametrize(

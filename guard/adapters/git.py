@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Self
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
 from guard.adapters.git_touched import written_by
+from guard.adapters.lineage.asked import Asked
 from guard.adapters.lineage.gather import gather_lineage
-from guard.adapters.lineage.kept import what_keeps
 from guard.adapters.lineage.memory import Memory
 from guard.adapters.lineage.messages import read_claims
-from guard.adapters.lineage.work import Asked
 from guard.core.breaking import is_breaking
 from guard.core.errors import GitError
 from guard.core.facts import Authorship, Bringing, Hand
@@ -85,7 +84,9 @@ class GitRepo:
         A short name that fits refs standing on different commits is refused (`ref.ambiguous`), because whoever can
         push a tag named `master` could otherwise choose the upstream.
         """
-        self._refuse_unclear([name])
+        stands = self._refuse_unclear([name])
+        if name.startswith("refs/") and (found := self._commits(stands.get(name, "").encode())[0]):
+            return found
         arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return self._commits(self._run(*arguments, accept=(0, 1, 128)))[0]
 
@@ -104,7 +105,8 @@ class GitRepo:
         kinds = self._objects.kinds(line for line in lines if OBJECT_NAME.fullmatch(line))
         return tuple(Commit(line) if kinds.get(line, ("", ""))[1] == "commit" else None for line in lines)
 
-    def _refuse_unclear(self, names: Sequence[str]) -> None:
+    def _refuse_unclear(self, names: Sequence[str]) -> Mapping[str, str]:
+        """What the refs stand on that these names could mean."""
         for name in names:
             if not name or len(name) > _MAX_NAME or name.startswith("-") or not name.isprintable():
                 raise GitError(
@@ -113,11 +115,11 @@ class GitRepo:
                     fix="name a branch, a tag or a commit",
                 )
         shorts = (_EXPRESSION.split(name)[0] for name in names if not OBJECT_NAME.fullmatch(name))
-        self._refuse_ambiguous([short for short in shorts if short and short != "@"])
+        return self._refuse_ambiguous([short for short in shorts if short and short != "@"])
 
-    def _refuse_ambiguous(self, shorts: Sequence[str]) -> None:
+    def _refuse_ambiguous(self, shorts: Sequence[str]) -> Mapping[str, str]:
         if not shorts:
-            return
+            return {}
         candidates = {short: _full_names(short) for short in shorts}
         asked = ("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", "--")
         out = self._run(*asked, *dict.fromkeys(ref for refs in candidates.values() for ref in refs))
@@ -125,6 +127,7 @@ class GitRepo:
         stands = {ref: peeled or name for ref, name, peeled in rows}
         for short, refs in candidates.items():
             self._demand_one(short, {ref: stands[ref] for ref in refs if ref in stands})
+        return stands
 
     def _demand_one(self, short: str, found: dict[str, str]) -> None:
         """`found` are the refs that a short name fits and what they stand on."""
@@ -303,6 +306,10 @@ class GitRepo:
 
     def kept(self, approved: Commit, head: Commit, *, target: Commit) -> str:
         """`re-pick`, `target-merge` or "". Raises GitError."""
+        from guard.adapters.lineage.kept import (
+            what_keeps,
+        )  # asked only where a head was approved before this one
+
         _demand_names(approved, head, target)
         if self._objects.kinds([approved])[approved][1] != "commit":
             return ""

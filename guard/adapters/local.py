@@ -46,6 +46,9 @@ from guard.ports import Clock, Ledger
 
 T = TypeVar("T")
 
+_SMALL = 1 << 20
+"""Bytes of a report that is kept until the next one is read."""
+
 APPROVALS = ("statement.approval", "statement.approval-withdrawn")
 INCIDENTS = ("statement.incident-opened", "statement.incident-closed")
 HOLDS = ("statement.hold-placed", "statement.hold-lifted")
@@ -67,6 +70,7 @@ class LocalForge:
         self._ledger = ledger
         self._groups = groups
         self._clock = clock
+        self._kept = ("", b"")
 
     def head(self, branch: str) -> Fact[Commit | None]:
         def read() -> Commit | None:
@@ -214,9 +218,7 @@ class LocalForge:
         if not submission.digest:
             return Unknown(f"submission {submission.id} came without a report", fix=fix, who=who)
         try:
-            tree = self._repo.ref(f"{STATEMENT_REFS}{submission.id.removeprefix('sha256:')}")
-            file = self._repo.files(tree).get("report") if tree else None
-            data = self._repo.read(file) if file else None
+            data = self._report(f"{STATEMENT_REFS}{submission.id.removeprefix('sha256:')}")
         except GuardError as error:
             return Unknown(
                 f"the report {submission.id} cannot be read: {error.message}", fix=error.fix or fix, who=who
@@ -226,6 +228,18 @@ class LocalForge:
         if digest_of_bytes(data) != submission.digest:
             return Unknown(f"the report {submission.id} is not the one that was submitted", fix=fix, who=who)
         return Known(data, "repository", self._clock.now())
+
+    def _report(self, ref: str) -> bytes | None:
+        """The report beside a statement. The last one is kept if it is small: gates that cite one follow each other,
+        and the caller compares the digest each time."""
+        if self._kept[0] == ref:
+            return self._kept[1]
+        file = self._repo.file(ref, "report")
+        if file is None:
+            return None
+        data = self._repo.read(file)
+        self._kept = (ref, data) if len(data) <= _SMALL else ("", b"")
+        return data
 
     def _proposals(self, target: str) -> Iterator[Proposal]:
         """The proposal refs of exactly this branch; an id has no slash, so a deeper ref is another branch's."""

@@ -67,6 +67,11 @@ class BareRepo:
         rows = self._git("ls-tree", "-l", "-z", name).split(b"\0")
         return dict(_file(row) for row in rows if row)
 
+    def file(self, name: str, path: str) -> File | None:
+        """One file of a statement's tree, asked for alone; None where there is none that may be there."""
+        kind, size, blob = self._what(f"{name}:{path}")
+        return File(blob, size) if kind == "blob" and size <= LIMITS[path] else None
+
     def read(self, file: File) -> bytes:
         """By way of a file, because a pipe that is read to its end takes twice the memory."""
         command = [
@@ -126,9 +131,13 @@ class BareRepo:
 
     def _kind(self, name: str) -> tuple[str, int]:
         """An object's type and size; `missing` where there is none."""
+        return self._what(name)[:2]
+
+    def _what(self, name: str) -> tuple[str, int, str]:
+        """The type, size and name of the object that an expression stands for."""
         out = self._git("cat-file", "--batch-check", stdin=f"{name}\n".encode()).decode("ascii", "replace")
         words = out.split()
-        return (words[1], int(words[2])) if len(words) == 3 else ("missing", 0)
+        return (words[1], int(words[2]), words[0]) if len(words) == 3 else ("missing", 0, "")
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
         command = ["git", f"--git-dir={self._git_dir}", "-c", "safe.directory=*", *arguments]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guard.core.model import Decision
     from guard.journeys.sources import Range, Sources
     from guard.ports import Git
+    from guard.settings import ServerHome
 
 OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -197,9 +198,8 @@ def what_is_asked(
     from guard import wiring
     from guard.journeys.asking import branch_of
     from guard.journeys.sources import Range
-    from guard.settings import find_home
 
-    home = find_home(server=server, remote_url=None)
+    home = _home(server)
     if home is None:
         sources, repository = wiring.clone_sources(repo, bootstrap=policy), ""
     else:
@@ -207,6 +207,15 @@ def what_is_asked(
         repository = home.settings.repository
         head = _known_there(sources.git, str(wiring.clone_sources(repo).git.resolve(head) or head))
     return Range(repository, branch_of(sources.git, target), target, head, upstream, only), sources
+
+
+def _home(server: str | None) -> ServerHome | None:
+    """The server side that is named; without one its settings, and what reads them, are not even loaded."""
+    if not (server or os.environ.get("GUARD_SERVER")):
+        return None
+    from guard.settings import find_home
+
+    return find_home(server=server, remote_url=None)
 
 
 def _known_there(git: Git, head: str) -> str:

@@ -81,7 +81,8 @@ def _facts(
     question: Question, policy: Fact[LoadedPolicy], sources: Sources, *, details: bool = True
 ) -> Facts:
     table = branch_policy(question, policy)
-    guarding = _guarding(question.candidate, table, sources)
+    changed = _changed(question.candidate, sources)
+    guarding = _guarding(changed, table)
     asked = frozenset(question.only or required_rules(table, guarding))
     people = bool(asked & {"approvals", "readiness"}) or _adaptable(table)
     usable = policy.value.policy if isinstance(policy, Known) and isinstance(table, Branch) else None
@@ -107,7 +108,7 @@ def _facts(
         queue=sources.read_queue(usable.queue, question.candidate)
         if usable and usable.queue and "readiness" in asked
         else NOT_GATHERED,
-        conditions=_conditions(question.candidate, usable, sources)
+        conditions=_conditions(question.candidate, usable, changed, sources)
         if usable and "readiness" in asked
         else ConditionFacts(),
         guarding=guarding,
@@ -117,14 +118,21 @@ def _facts(
     )
 
 
-def _guarding(candidate: Candidate, table: Branch | Unknown, sources: Sources) -> Fact[tuple[str, ...]]:
-    """The changed paths that the guard rests on."""
-    promote = table.promote if isinstance(table, Branch) else None
+def _changed(candidate: Candidate, sources: Sources) -> Fact[tuple[str, ...]]:
+    """Every path that the promotion changes."""
     try:
-        paths = guarding_paths(sources.git.changed(candidate.old, candidate.new), promote=promote)
+        paths = sources.git.changed(candidate.old, candidate.new)
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
     return Known(paths, "git", sources.clock.now())
+
+
+def _guarding(changed: Fact[tuple[str, ...]], table: Branch | Unknown) -> Fact[tuple[str, ...]]:
+    """The changed paths that the guard rests on."""
+    if isinstance(changed, Unknown):
+        return changed
+    promote = table.promote if isinstance(table, Branch) else None
+    return replace(changed, value=guarding_paths(changed.value, promote=promote))
 
 
 def _adaptable(table: Branch | Unknown) -> bool:
@@ -262,18 +270,13 @@ def _waivers(candidate: Candidate, policy: Policy, sources: Sources) -> WaiverFa
     return WaiverFacts(sources.read_waivers(candidate.branch), entries)
 
 
-def _conditions(candidate: Candidate, policy: Policy, sources: Sources) -> ConditionFacts:
+def _conditions(
+    candidate: Candidate, policy: Policy, changed: Fact[tuple[str, ...]], sources: Sources
+) -> ConditionFacts:
     """What the conditions of the policy's gates are decided from, and nothing where no gate asks for it."""
     asked = [(gate.id, gate.when) for gate in policy.gates if gate.when]
-    changed: Fact[tuple[str, ...]] = NOT_GATHERED
-    if any(when.changed for _, when in asked):
-        try:
-            paths = sources.git.changed(candidate.old, candidate.new)
-            changed = Known(paths, "git", sources.clock.now())
-        except GuardError as error:
-            changed = Unknown(error.message, fix=error.fix)
     entries = {gate: sources.read_register(when, candidate) for gate, when in asked if when.register_open}
-    return ConditionFacts(changed, entries)
+    return ConditionFacts(changed if any(when.changed for _, when in asked) else NOT_GATHERED, entries)
 
 
 def _readings(

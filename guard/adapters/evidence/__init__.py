@@ -2,64 +2,65 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeAlias
 
-from guard.adapters.evidence.adrs import read_adrs
-from guard.adapters.evidence.attestation import read_attestation
-from guard.adapters.evidence.ci import read_ci
-from guard.adapters.evidence.contract import read_contract
-from guard.adapters.evidence.document import read_document
-from guard.adapters.evidence.inventory import read_inventory
-from guard.adapters.evidence.junit import read_junit
-from guard.adapters.evidence.notes import read_notes
-from guard.adapters.evidence.probe import read_probe
-from guard.adapters.evidence.register import read_register
-from guard.adapters.evidence.sarif import read_sarif
-from guard.adapters.evidence.script import read_script
-from guard.adapters.evidence.secrets import read_secrets
-from guard.adapters.evidence.signoff import read_signoff
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.vulnerabilities import read_vulnerabilities
+from guard.adapters.evidence.submission import Received, receive
 from guard.core.errors import GuardError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Unknown
+from guard.core.report_kinds import Submitted
 
 __all__ = ["KINDS", "EvidenceSources", "read_evidence"]
 
-Reader: TypeAlias = Callable[[str, Any, EvidenceSources], Reading]
-"""Gate id, what the policy asks (the kind's own model), where to look. May raise GuardError: it cannot be known."""
+Reader: TypeAlias = Callable[[Any, Any, EvidenceSources], Reading]
+"""Gate id (for submitted kinds: the submission that counts), what the policy asks (the kind's own model), where to
+look. May raise GuardError: it cannot be known."""
 
-KINDS: dict[str, Reader | None] = {
-    "document": read_document,
-    "sarif": read_sarif,
-    "junit": read_junit,
-    "script": read_script,
-    "signoff": read_signoff,
-    "inventory": read_inventory,
-    "ci": read_ci,
-    "vulnerabilities": read_vulnerabilities,
-    "secrets": read_secrets,
-    "contract": read_contract,
-    "adrs": read_adrs,
-    "register": read_register,
-    "notes": read_notes,
-    "probe": read_probe,
-    "attestation": read_attestation,
-    "approvals": None,  # judged in core, from the approval rule's own verdict
+KINDS: dict[str, str] = {
+    # kind: module:reader. A reader is imported when something is there for it to read: they weigh more than a decision.
+    "document": "document:read_document",
+    "sarif": "sarif:read_sarif",
+    "junit": "junit:read_junit",
+    "script": "script:read_script",
+    "signoff": "signoff:read_signoff",
+    "inventory": "inventory:read_inventory",
+    "ci": "ci:read_ci",
+    "vulnerabilities": "vulnerabilities:read_vulnerabilities",
+    "secrets": "secrets:read_secrets",
+    "contract": "contract:read_contract",
+    "adrs": "adrs:read_adrs",
+    "register": "register:read_register",
+    "notes": "notes:read_notes",
+    "probe": "probe:read_probe",
+    "attestation": "attestation:read_attestation",
+    "approvals": "",  # judged in core, from the approval rule's own verdict
 }
 
 
 def read_evidence(gate_id: str, spec: Leaf, sources: EvidenceSources) -> Reading:
     """Look for one piece of evidence. Whatever goes wrong is Unknown, with the reason."""
-    reader = KINDS.get(spec.kind)
-    if reader is None:
+    if not KINDS.get(spec.kind):
         return Unknown(
             f"evidence kind '{spec.kind}' is not built into this version of release-guard",
             fix="upgrade release-guard, or ask this gate for a kind that it has (see docs/evidence.md)",
             who=("release-owner",),
         )
     try:
-        return reader(gate_id, spec, sources)
+        if not isinstance(spec, Submitted):
+            return reader_of(spec.kind)(gate_id, spec, sources)
+        received = receive(spec, sources)
+        return reader_of(spec.kind)(received, spec, sources) if isinstance(received, Received) else received
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
+
+
+@cache
+def reader_of(kind: str) -> Reader:
+    """The reader of a kind that has one."""
+    module, _, name = KINDS[kind].partition(":")
+    reader: Reader = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return reader

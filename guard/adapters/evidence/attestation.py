@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import Unreadable, list_of, load_json, shown, table_of, text_of
 from guard.core.evidence import Observation, Reading
 from guard.core.model import Commit, Finding, Known, Unknown
@@ -24,16 +24,12 @@ a SHA-256 is that of something else."""
 MAX_KEY = 64 * 1024
 
 
-def read_attestation(gate_id: str, spec: Attestation, sources: EvidenceSources) -> Reading:
+def read_attestation(received: Received, spec: Attestation, sources: EvidenceSources) -> Reading:
     """Passes when the newest submission is an envelope signed by the named key, whose statement is about the
     candidate's commit, is of the wanted type and has the wanted fields."""
-    del gate_id
     key = _key(spec, sources)
     if isinstance(key, Unknown):
         return key
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     what = f"the attestation of {spec.source}"
     statement = _statement(received.needed_report("DSSE envelope"), spec, key, what, received.again)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from guard.adapters.evidence.contract_reports import LEVELS, Change, Fault, Report, report_of
 from guard.adapters.evidence.inventory import is_stub
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, bounded, decode, shown
 from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known, Outcome, Unknown
@@ -36,12 +36,8 @@ class _Documented:
     lacking: tuple[Finding, ...] = ()
 
 
-def read_contract(gate_id: str, spec: Contract, sources: EvidenceSources) -> Reading:
+def read_contract(received: Received, spec: Contract, sources: EvidenceSources) -> Reading:
     """Passes when linters complain about nothing at or above `fail_at`, and every breaking change is documented."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     report = report_of(received.needed_report("contract report"), f"the report of {spec.source}")
     faults = [fault for fault in report.faults if _counts(spec, fault)]

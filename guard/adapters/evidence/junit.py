@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import Unreadable, bounded, countable, shown
 from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known, Outcome
@@ -59,12 +59,8 @@ class Case:
         return not self.ended
 
 
-def read_junit(gate_id: str, spec: Junit, sources: EvidenceSources) -> Reading:
+def read_junit(received: Received, spec: Junit, sources: EvidenceSources) -> Reading:
     """Passes when every test that the policy names (globs allowed) is in the report and none of them did not pass."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     cases = parse_junit(received.needed_report("JUnit report"), f"the JUnit report of {spec.source}")
     problems = tuple(

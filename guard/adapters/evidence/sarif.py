@@ -14,7 +14,7 @@ from guard.adapters.evidence.sarif_result import Result, result_of, rules_of
 from guard.adapters.evidence.sarif_stream import Run, read_results, read_runs
 from guard.adapters.evidence.severity import SEVERITIES, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import list_of, shown, table_of, text_of
 from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known
@@ -30,12 +30,8 @@ NO_FILES = re.compile(r"\bRan \d+ rules? on 0 files\b")
 """How semgrep tells on standard error that it looked at nothing."""
 
 
-def read_sarif(gate_id: str, spec: Sarif, sources: EvidenceSources) -> Reading:
+def read_sarif(received: Received, spec: Sarif, sources: EvidenceSources) -> Reading:
     """Passes when scanners ran to their end and report nothing unsuppressed at or above `fail_at`."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope, what = received.envelope, f"the SARIF report of {spec.source}"
     data = received.needed_report("SARIF report")
     runs = read_runs(data, what)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from guard.adapters.evidence.dotted import different
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, receive
+from guard.adapters.evidence.submission import Received
 from guard.adapters.evidence.untrusted import load_json, shown, table_of
 from guard.core.evidence import Observation, Reading
 from guard.core.facts import Submission
@@ -18,12 +18,8 @@ INTERPRETERS = frozenset({"sh", "bash", "dash", "python", "python3"})
 """What may stand before the script's own name in the command that ran it."""
 
 
-def read_script(gate_id: str, spec: Script, sources: EvidenceSources) -> Reading:
+def read_script(received: Received, spec: Script, sources: EvidenceSources) -> Reading:
     """Passes when the named script ran, ended as wanted and its report has the wanted fields."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     observation = Observation(
         summary=f"{PurePosixPath(spec.script).name} ended with {envelope.exit_code}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from guard.adapters.evidence.gitleaks import gitleaks_saw_nothing
 from guard.adapters.evidence.secret_reports import Report, Secret, report_of
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import Unreadable, shown
 from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Finding, Known
@@ -20,12 +20,8 @@ OWN_CONFIGURATION = (".gitleaks.toml", ".gitleaksignore", "gitleaks.toml")
 """Files of the tree that make gitleaks pass over secrets: https://github.com/gitleaks/gitleaks#configuration."""
 
 
-def read_secrets(gate_id: str, spec: Secrets, sources: EvidenceSources) -> Reading:
+def read_secrets(received: Received, spec: Secrets, sources: EvidenceSources) -> Reading:
     """Passes when the scanner looked at something and found nothing that is not known and looked into on upstream."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     report = report_of(received.needed_report("scanner's report"), f"the report of {spec.source}")
     baseline = _baseline(spec, sources, report)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from guard.adapters.evidence.scanners import Advisory, Scan, scan_of
 from guard.adapters.evidence.severity import SEVERITIES, UNKNOWN, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
-from guard.adapters.evidence.submission import Received, exit_problems, receive
+from guard.adapters.evidence.submission import Received, exit_problems
 from guard.core.evidence import Observation, Reading
 from guard.core.model import Finding, Known
 from guard.core.report_kinds import Ignored, Vulnerabilities
@@ -29,12 +29,8 @@ class _Judged:
     over: dict[str, Ignored]
 
 
-def read_vulnerabilities(gate_id: str, spec: Vulnerabilities, sources: EvidenceSources) -> Reading:
+def read_vulnerabilities(received: Received, spec: Vulnerabilities, sources: EvidenceSources) -> Reading:
     """Passes when the scanner looked at something, at all of it, and found nothing at or above `fail_at`."""
-    del gate_id
-    received = receive(spec, sources)
-    if not isinstance(received, Received):
-        return received
     envelope = received.envelope
     scan = scan_of(received.needed_report("scanner's report"), f"the report of {spec.source}")
     judged = _judge(spec, scan, today=sources.now.astimezone(UTC).date())

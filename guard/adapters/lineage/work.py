@@ -60,16 +60,3 @@ class Work:
     @property
     def unproved(self) -> tuple[Commit, ...]:
         return tuple(commit for commit in self.history.new if not self.is_proved(commit))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a judgement is about. `trailers` are the keys whose values link commits; `details` asks to be shown how
-    commits differ from what they are linked to."""
-
-    upstream: Commit
-    target: Commit
-    head: Commit
-    upstream_name: str
-    trailers: tuple[str, ...] = ("Change-Id",)
-    details: bool = True

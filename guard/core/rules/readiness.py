@@ -206,8 +206,9 @@ def _judge_approval(verdict: Verdict, key: str, case: _Case) -> _Judged:
             Finding("evidence.approvals", "the approval rule is not satisfied", outcome=verdict.outcome),
         )
     if not verdict.outcome.allows:
-        judged = _found(verdict.outcome, findings, key, case, ends=verdict.next_change_at)
-        return replace(judged, digests=verdict.evidence)
+        return _found(
+            verdict.outcome, findings, key, case, digests=verdict.evidence, ends=verdict.next_change_at
+        )
     summaries = (verdict.summary,) if verdict.summary else ()
     return _Judged(verdict.outcome, findings, summaries, verdict.evidence, verdict.next_change_at)
 
@@ -229,15 +230,15 @@ def _judge_reading(spec: Leaf, key: str, case: _Case) -> _Judged:
             replace(finding, outcome=Outcome.FAIL) if finding.outcome.allows else finding
             for finding in findings
         )
-        judged = _found(
+        return _found(
             worst(finding.outcome for finding in findings),
             findings,
             key,
             case,
+            digests=digests,
             ends=_dawns_at(seen, case),
             expires=_expires_at(spec, seen, case),
         )
-        return replace(judged, digests=digests)
     return _Judged(
         Outcome.PASS, (), (seen.summary,) if seen.summary else (), digests, _expires_at(spec, seen, case)
     )
@@ -249,6 +250,7 @@ def _found(
     key: str,
     case: _Case,
     *,
+    digests: tuple[str, ...] = (),
     ends: datetime | None = None,
     expires: datetime | None = None,
 ) -> _Judged:
@@ -257,10 +259,10 @@ def _found(
     judged, until = case.waiving.over(key.partition("/")[0], findings)
     blocking = [finding.outcome for finding in judged if not finding.outcome.allows]
     if blocking or until is None:
-        return _Judged(worst(blocking) if until else outcome, judged, changes_at=ends)
+        return _Judged(worst(blocking) if until else outcome, judged, digests=digests, changes_at=ends)
     moments = [moment for moment in (until, expires) if moment and moment > case.now]
     summaries = tuple(f"waived: {finding.message}" for finding in judged)
-    return _Judged(Outcome.WAIVED, judged, summaries, changes_at=min(moments, default=None))
+    return _Judged(Outcome.WAIVED, judged, summaries, digests, min(moments, default=None))
 
 
 def _subject(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> tuple[Finding, ...]:
