@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -109,10 +110,9 @@ def test_what_is_wrong_is_said(
 
 
 def test_a_record_by_a_replaced_key_verifies_as_long_as_that_is_kept(server: Server, record: Path) -> None:
-    home = server.bare.path / "guard"
-    create_signing_key(home / "keys", home / "jwks.json")
-    both = json.loads((home / "jwks.json").read_text())["keys"]
-    record.with_name("both.json").write_text(json.dumps({"keys": both}))
+    record.with_name("both.json").write_bytes(record.with_name("jwks.json").read_bytes())
+    create_signing_key(record.with_name("newer"), record.with_name("both.json"))
+    both = json.loads(record.with_name("both.json").read_text())["keys"]
     record.with_name("new.json").write_text(json.dumps({"keys": both[:1]}))
     assert alone(server, record, "verify", "go.json", "--jwks", "both.json").status == 0
     old = alone(server, record, "verify", "go.json", "--jwks", "both.json", "--kid", both[1]["kid"])
@@ -159,3 +159,22 @@ def test_no_room_for_the_record_is_said(server: Server) -> None:
     done = server.guard(*arguments, "--record", "/dev/null/r.json")
     assert (done.status, "output.failed" in done.err) == (2, True)
     assert "Traceback" not in done.err
+
+
+def test_what_a_permit_rests_on_is_on_record_and_is_made_again(server: Server, record: Path) -> None:
+    """Last in this file: it moves the branch."""
+    server.ok("promote", "--yes")
+    (permit,) = [str(entry.body["permit"]) for entry in server.ledger.entries("permit.issued")]
+    place = ("--server", str(server.bare.path))
+    assert "the same decision: GO" in server.ok("audit", "replay", permit, *place)
+    whole = record.with_name("promoted.json")
+    server.ok("decision", "record", permit, "--out", str(whole), *place)
+    jwks = ("--jwks", str(server.bare.path / "guard" / "jwks.json"))
+    assert alone(server, record, "verify", "promoted.json", *jwks, "--go", "--commit", server.fix).status == 0
+    assert alone(server, record, "replay", "promoted.json", *jwks).status == 0
+    lines = server.ok("audit", "export", "--format", "in-toto", *place).splitlines()
+    told = [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in lines]
+    moved = told[-1]["predicate"]
+    assert (moved["kind"], moved["old"], moved["new"]) == ("promotion", server.old, server.fix)
+    assert moved["permit"]["decision"] == told[-2]["predicate"]["decision"]["digest"]
+    server.ok("audit", "verify", *place)

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from guard.adapters.keys import create_signing_key, public_keys
 from guard.core.claims import ApprovalGiven
 from guard.core.forge_facts import Protection
 from guard.core.model import Fact, Known, Unknown
 from guard.journeys.publish import protection_warnings
+from guard.journeys.records import open_record
+from guard.journeys.replaying import replay_entry
 from guard.wiring_service import open_service
 from tests.builders import NOW
 from tests.doubles.gitlab.state import Access
@@ -69,6 +73,42 @@ def test_the_page_shows_the_decision_and_runs_nothing(local: LocalWorld) -> None
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
     assert not re.search(r"\son\w+=|javascript:", html.replace("onerror=alert(1)&gt;", ""))
     assert HEADERS["X-Content-Type-Options"] == headers["x-content-type-options"]
+
+
+def test_the_page_offers_the_signed_record(local: LocalWorld) -> None:
+    folder = local.work.path.parent
+    head = local.commit("a fix")
+    local.propose("r1", head, by="ann@example.com")
+    service = open_service(folder, {})
+    with serving(service) as url:
+        service.inbox.wake([], now=service.clock.now())
+        sweep(local)
+        there = f"/decisions/{quote(TARGET, safe='')}/{head}"
+        assert f'href="{there}/record"' in call(f"{url}{there}", method="GET")[2].decode()
+        assert call(f"{url}{there}/record", method="GET")[0] == 503  # there is no key yet
+        create_signing_key(folder / "keys", folder / "jwks.json")
+        status, headers, data = call(f"{url}{there}/record", method="GET")
+        for nothing in (f"/decisions/{TARGET}/{'0' * 40}", f"/decisions/other/{head}", "/decisions/x/../y"):
+            assert call(f"{url}{nothing}/record", method="GET")[0] == 404
+    assert (status, headers["content-type"]) == (200, "application/vnd.dsse.envelope.v1+json")
+    assert headers["content-disposition"] == f'attachment; filename="decision-{head[:10]}.intoto.json"'
+    record = open_record(data, public_keys(folder / "jwks.json"))
+    (entry,) = local.ledger.entries("decision.recorded")
+    assert record.digest == entry.body["digest"]
+    assert (record.inputs, record.document["candidate"]["new"]) == (None, head)
+    assert replay_entry(entry, local.ledger.part, engine="0.1.0").same
+
+
+def test_a_branch_without_a_policy_is_replayed_too(local: LocalWorld) -> None:
+    local.work.commit("no policy", {"guard.toml": "version = 1\nno policy\n"})
+    local.work.git("push", "-q", str(local.bare.path), f"master:{TARGET}", "master")
+    local.propose("r1", local.commit("a fix"), by="ann@example.com")
+    service = open_service(local.work.path.parent, {})
+    service.inbox.wake([], now=service.clock.now())
+    sweep(local)
+    (entry,) = local.ledger.entries("decision.recorded")
+    again = replay_entry(entry, local.ledger.part, engine="0.1.0")
+    assert (again.same, again.said) == (True, "NO-GO")
 
 
 def test_a_local_forge_is_watched(local: LocalWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from guard.core.model import Outcome, worst
 from guard.core.policy_names import GROUPS
@@ -42,8 +43,14 @@ def decision_view(entry: Entry, earlier: Sequence[Entry]) -> dict[str, Any]:
         "policy": document["policy"]["digest"] or "none",
         "source": document["policy"]["source"] or "",
         "seq": entry.seq,
+        "record": _record(candidate),
         "earlier": [{"seq": one.seq, "at": _time(one.at), "said": _said(one)} for one in earlier[:20]],
     }
+
+
+def _record(candidate: Mapping[str, Any]) -> str:
+    branch = quote(candidate["ref"].removeprefix("refs/heads/"), safe="")
+    return f"/decisions/{branch}/{candidate['new']}/record"
 
 
 def _said(entry: Entry) -> str:

@@ -17,8 +17,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from guard.core.facts import Proposal
 from guard.core.model import Unknown
+from guard.journeys.records import seal
+from guard.journeys.replaying import statement_of
 from guard.ports import Entry, Forge, Ledger
+from guard.render.decision_record import MEDIA_TYPE
 from guard.render.safe import plain
+from guard.wiring import signing_key
 from guard.wiring_service import Service
 from webhook_app.decision_page import actions_of, decision_view, sections_of
 
@@ -56,6 +60,14 @@ def add_pages(app: FastAPI, service: Service) -> None:
             html = page(service.repository, service.branches, office.forge, service.ledger, refresh=True)
         return HTMLResponse(html, headers=HEADERS)
 
+    @app.get("/decisions/{branch:path}/{head}/record")
+    def record(branch: str, head: str) -> Response:
+        data = signed_record(service, branch, head)
+        if data is None:
+            return HTMLResponse(_nothing(service.repository), status_code=404, headers=HEADERS)
+        name = {"Content-Disposition": f'attachment; filename="decision-{head[:10]}.intoto.json"'}
+        return Response(data, media_type=MEDIA_TYPE, headers={**HEADERS, **name})
+
     @app.get("/decisions/{branch:path}/{head}")
     def decision(branch: str, head: str) -> HTMLResponse:
         html = decision_page(service.repository, service.ledger, branch, head)
@@ -71,10 +83,30 @@ def add_pages(app: FastAPI, service: Service) -> None:
 
 def decision_page(repository: str, ledger: Ledger, branch: str, head: str) -> str | None:
     """The page of the decisions on a head of a branch; None where there is none on record."""
-    if not HEAD.fullmatch(head):
+    newest, found = _decisions(ledger, branch, head)
+    if not found:
         return None
+    latest = found[0]
+    view = decision_view(latest, found[1:])
+    view["undecided"] = _undecided(ledger, f"refs/heads/{branch}", head)
+    view["newest"] = newest.get(str(latest.body.get("proposal"))) == head
+    return _templates.get_template("decision.html").render(repository=repository, d=view)
+
+
+def signed_record(service: Service, branch: str, head: str) -> bytes | None:
+    """The signed record of the newest decision on a head; None where there is none. What it was made of is only named
+    in it: that holds people's addresses, and whatever an issue says. Raises SettingsError, LedgerError."""
+    _, found = _decisions(service.ledger, branch, head)
+    if not found:
+        return None
+    return seal(statement_of(found[0], service.ledger.part, whole=False), signing_key(service.home))
+
+
+def _decisions(ledger: Ledger, branch: str, head: str) -> tuple[dict[str, str], list[Entry]]:
+    """Each proposal's newest head, and the decisions on this head of the branch, newest first."""
     ref, newest, found = f"refs/heads/{branch}", dict[str, str](), list[Entry]()
-    undecided = _undecided(ledger, ref, head)
+    if not HEAD.fullmatch(head):
+        return newest, found
     for entry in islice(ledger.entries("decision.recorded", newest_first=True), LOOKED_AT):
         document: Any = entry.body.get("decision")
         if not isinstance(document, Mapping) or document["candidate"]["ref"] != ref:
@@ -83,13 +115,7 @@ def decision_page(repository: str, ledger: Ledger, branch: str, head: str) -> st
         newest.setdefault(str(entry.body.get("proposal")), new)
         if new == head:
             found.append(entry)
-    if not found:
-        return None
-    latest = found[0]
-    view = decision_view(latest, found[1:])
-    view["undecided"] = undecided
-    view["newest"] = newest.get(str(latest.body.get("proposal"))) == head
-    return _templates.get_template("decision.html").render(repository=repository, d=view)
+    return newest, found
 
 
 def _undecided(ledger: Ledger, ref: str, head: str) -> str:

@@ -17,6 +17,7 @@ from guard.render.decision_json import decision_schema
 from guard.render.decision_record_schema import decision_record_schema
 from guard.render.drift import drift_schema
 from guard.render.lineage_schema import lineage_schema
+from guard.render.move_statement import move_schema
 from guard.render.notes import notes_schema
 
 
@@ -29,6 +30,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/policy.schema.json": policy_schema_text,
     "schemas/decision.schema.json": lambda: _json(decision_schema()),
     "schemas/decision-record.schema.json": lambda: _json(decision_record_schema()),
+    "schemas/move.schema.json": lambda: _json(move_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/notes.schema.json": lambda: _json(notes_schema()),

@@ -55,13 +55,10 @@ def frame(document: Mapping[str, Any], *, engine: str, ledger: Mapping[str, Any]
     candidate, policy = document["candidate"], document["policy"]
     repository = str(candidate["repository"])
     predicate = {
-        "verifier": {
-            "id": f"urn:release-guard:guard:{quote(repository)}",
-            "version": {"release-guard": engine},
-        },
+        "verifier": verifier_of(repository, engine),
         "timeVerified": document["decided_at"],
         "validUntil": document["next_change_at"],
-        "resourceUri": f"urn:release-guard:ref:{quote(repository)}:{quote(str(candidate['ref']))}",
+        "resourceUri": resource_of(repository, str(candidate["ref"])),
         "policy": {"name": policy["source"], "digest": hashed(policy["digest"])}
         if policy["digest"]
         else None,
@@ -88,6 +85,16 @@ def frame(document: Mapping[str, Any], *, engine: str, ledger: Mapping[str, Any]
         "predicateType": PREDICATE,
         "predicate": predicate,
     }
+
+
+def verifier_of(repository: str, engine: str) -> dict[str, Any]:
+    """The guard of a repository, and the version of release-guard that it is."""
+    return {"id": f"urn:release-guard:guard:{quote(repository)}", "version": {"release-guard": engine}}
+
+
+def resource_of(repository: str, ref: str) -> str:
+    """The branch that it is about, as a URI."""
+    return f"urn:release-guard:ref:{quote(repository)}:{quote(ref)}"
 
 
 def evidence_of(verdict: Mapping[str, Any], facts: Facts | None) -> list[dict[str, Any]]:
