@@ -15,6 +15,7 @@ from guard.core.model import Commit, Finding, Known, Outcome, Unknown, Verdict
 from guard.core.policy import Gate
 from guard.core.policy_names import GROUPS
 from guard.core.rules.readiness import judge_readiness
+from guard.render.board import said
 from tests.builders import NEW, NOW, OLD, candidate, finding, verdict
 
 APPROVED = verdict("approvals", summary="Approved: platform owner, security owner")
@@ -156,10 +157,9 @@ def test_composition(how: str, readings: list[Reading], outcome: Outcome) -> Non
 
 
 def test_none_of_any_says_what_each_way_lacks() -> None:
-    messages = [
-        found.message for found in judge({"any": [SARIF, DOCUMENT]}, Absent("a"), Absent("b")).findings
-    ]
-    assert messages == ["(one of 2 ways) a", "(one of 2 ways) b"]
+    judged = judge({"any": [SARIF, DOCUMENT]}, Absent("a"), Absent("b"))
+    assert [said(found) for found in judged.findings] == ["(one of 2 ways) a", "(one of 2 ways) b"]
+    assert [way.number for found in judged.findings for way in found.ways] == [1, 2]
 
 
 def test_compositions_nest() -> None:

@@ -69,9 +69,9 @@ def test_a_no_go_names_each_blocker_once_with_its_fix_and_who() -> None:
     assert "DECISION: NO-GO" in text
     assert "✗ Stripe tests: data.stripe.reason is so" in text
     assert "Unresolved SEV-1/SEV-2: unknown: incidents.reason is so" in text
-    assert text.count("fix: guard approve") == 1
-    assert "also for delivery.approval" in text
-    assert "who: security" in text
+    assert text.count("guard approve") == 1
+    assert "security:\n  2. guard approve\n     because no security owner approved it\n" in text
+    assert "serves 2: approvals, delivery.approval" in text
 
 
 def test_a_narrowed_question_never_says_go() -> None:

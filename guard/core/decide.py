@@ -11,7 +11,7 @@ from guard.core.policy import Policy
 from guard.core.policy_branch import Branch
 from guard.core.policy_names import RULES
 from guard.core.policy_text import LoadedPolicy
-from guard.core.rules.approvals import approved_roles, judge_approvals
+from guard.core.rules.approvals import approval_deeds, approved_roles, judge_approvals
 from guard.core.rules.breakglass import judge_emergency
 from guard.core.rules.candidate import judge_candidate
 from guard.core.rules.holds import judge_holds
@@ -144,7 +144,14 @@ def _judge(
                 if policy
                 else ()
             )
-            verdicts.append(judge_lineage(facts.lineage, branch.lineage, approved=frozenset(roles)))
+            deeds = (
+                approval_deeds(policy.approvals, facts.approvals, facts.members, head=candidate.new)
+                if policy
+                else {}
+            )
+            verdicts.append(
+                judge_lineage(facts.lineage, branch.lineage, approved=frozenset(roles), deeds=deeds)
+            )
         elif rule == "approvals":
             verdicts.append(approvals)
         elif rule == "readiness" and policy:

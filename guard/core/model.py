@@ -71,13 +71,33 @@ Fact: TypeAlias = Known[T] | Unknown
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody does to mend something: the words that name it, and the roles that can (see `Finding.who`).
+    Two findings of the same deed are mended at once."""
+
+    text: str
+    who: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the `of` ways (`number` from 1) in which the evidence `among` can be given; one of them is enough."""
+
+    among: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One reason behind an outcome: what, where, how to mend it and who can.
 
     `code` is stable and dotted (`approvals.security.missing`); `who` holds role names (`security`), `author`,
     `ci`, `operator` or `release-owner`. Texts may hold words from outside: renderers escape them. `detail` is what
     a reader may want to unfold, such as a diff: several lines, bounded. `id` (`sarif.result:4f…`) is what a waiver
-    names it by, and stays the same as long as code, place and message do; "" where no waiver can.
+    names it by, and stays the same as long as code, place and message do; "" where no waiver can. `deeds` are the
+    ways to mend it, each all of its deeds, where that is not simply `fix`; `ways` the choices between pieces of
+    evidence that it lies under, outermost first.
     """
 
     code: str
@@ -88,6 +108,8 @@ class Finding:
     outcome: Outcome = Outcome.FAIL
     detail: str = ""
     id: str = field(default="", compare=False)
+    deeds: tuple[tuple[Deed, ...], ...] = field(default=(), compare=False)
+    ways: tuple[Way, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +217,12 @@ class Decision:
     def next_change_at(self) -> datetime | None:
         """The earliest moment at which time alone changes a verdict, or None."""
         return min((v.next_change_at for v in self.verdicts if v.next_change_at), default=None)
+
+
+def deeds_of(finding: Finding) -> tuple[tuple[Deed, ...], ...]:
+    """The ways to mend a finding. What could not be read and names nobody is the operator's to mend."""
+    nobody = ("operator",) if finding.outcome is Outcome.ERROR else ()
+    return finding.deeds or ((Deed(finding.fix or finding.message, finding.who or nobody),),)
 
 
 def blocked(id: str, title: str, *findings: Finding, group: str = "", summary: str = "") -> Verdict:

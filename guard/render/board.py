@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.core.model import Decision, Outcome, Verdict, WaiverUse, worst
+from guard.core.model import Decision, Finding, Outcome, Verdict, WaiverUse, worst
 from guard.core.policy_names import GROUPS
 
 RULE_TITLES = {
@@ -88,7 +88,13 @@ def line(verdict: Verdict) -> str:
         return f"{verdict.title}: {verdict.summary or verdict.outcome}"
     first, more = reasons[0], len(reasons) - 1
     where = f"{first.where}: " if first.where and not first.where.startswith(verdict.id) else ""
-    return f"{verdict.title}: {where}{first.message}{f' (and {more} more)' if more else ''}"
+    return f"{verdict.title}: {where}{said(first)}{f' (and {more} more)' if more else ''}"
+
+
+def said(finding: Finding) -> str:
+    """The message, and that there are other ways where there are."""
+    choice = next((way for way in finding.ways if way.of > 1), None)
+    return f"(one of {choice.of} ways) {finding.message}" if choice else finding.message
 
 
 def waiver_lines(decision: Decision) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from datetime import UTC
 from itertools import accumulate
 
 from guard.core.model import Decision, Finding, Unknown
-from guard.core.unblock import Action, unblock_plan
+from guard.core.unblock import Action, grouped, plan_notes, unblock_plan
 from guard.render import board
 from guard.render.changes import changes_markdown, changes_title
 from guard.render.lineage import lineage_markdown
@@ -145,10 +145,7 @@ def _plan(plan: Sequence[Action], roles: Mapping[str, tuple[str, ...]]) -> Itera
         return
     yield "To unblock:"
     yield ""
-    groups: dict[tuple[str, ...], list[Action]] = {}
-    for action in plan[:ACTIONS]:
-        groups.setdefault(action.who, []).append(action)
-    for who, actions in groups.items():
+    for who, actions in grouped(plan[:ACTIONS]):
         yield f"**{', '.join(_who(name, roles) for name in who) or 'Anybody'}**"
         yield ""
         for action in actions:
@@ -157,6 +154,9 @@ def _plan(plan: Sequence[Action], roles: Mapping[str, tuple[str, ...]]) -> Itera
     if len(plan) > ACTIONS:
         yield f"And {len(plan) - ACTIONS} more, on the board below."
         yield ""
+    for note in plan_notes(plan):
+        yield markdown(note)
+        yield ""
 
 
 def _action(action: Action) -> Iterator[str]:
@@ -164,6 +164,13 @@ def _action(action: Action) -> Iterator[str]:
     yield f"- [ ] {reasons or markdown(action.text)}"
     if reasons and action.text not in {finding.message for finding in action.findings}:
         yield f"  - fix: {markdown(action.text)}{_or_comment(action)}"
+    if len(action.serves) > 1:
+        yield f"  - serves {len(action.serves)}: {_served(action.serves)}"
+
+
+def _served(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - NAMES} more" if len(ids) > NAMES else ""
+    return ", ".join(markdown(one, limit=100) for one in ids[:NAMES]) + more
 
 
 def _or_comment(action: Action) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from guard.core.model import Decision, Finding, Verdict, WaiverUse
-from guard.core.unblock import unblock_plan
+from guard.core.unblock import Action, plan_notes, unblock_plan
 from guard.render import board
 
 VERSION = 1
@@ -31,6 +31,7 @@ def _utf8(value: Any) -> Any:
 
 def _document(decision: Decision) -> dict[str, Any]:
     candidate = decision.candidate
+    plan = unblock_plan(decision)
     return {
         "version": VERSION,
         "decision": board.word(decision),
@@ -52,10 +53,23 @@ def _document(decision: Decision) -> dict[str, Any]:
         "next_change_at": timestamp(decision.next_change_at) if decision.next_change_at else None,
         "verdicts": [_verdict(verdict) for verdict in decision.verdicts],
         "waivers": [_waiver(use) for use in decision.waivers],
-        "unblock": [
-            {"text": a.text, "who": list(a.who), "serves": list(a.serves), "codes": list(a.codes)}
-            for a in unblock_plan(decision)
-        ],
+        "unblock": [action_document(action) for action in plan],
+        "unblock_notes": list(plan_notes(plan)),
+    }
+
+
+def action_document(action: Action) -> dict[str, Any]:
+    """One action of the plan. `step` is 1 for the commits and their proposal, 2 for what is about the commit."""
+    return {
+        "text": action.text,
+        "command": action.command or None,
+        "link": action.link or None,
+        "step": int(action.step),
+        "who": list(action.who),
+        "serves": list(action.serves),
+        "codes": list(action.codes),
+        "moves_head": action.moves_head,
+        "uncertain": action.is_uncertain,
     }
 
 
@@ -102,6 +116,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "who": list(finding.who),
         "detail": finding.detail or None,
         "id": finding.id or None,
+        "ways": [{"among": way.among, "number": way.number, "of": way.of} for way in finding.ways],
     }
 
 
@@ -132,6 +147,10 @@ def _verdict_schema() -> dict[str, Any]:
         who=_STRINGS,
         detail=_MAYBE,
         id=_MAYBE,
+        ways={
+            "type": "array",
+            "items": _closed(among={"type": "string"}, number={"type": "integer"}, of={"type": "integer"}),
+        },
     )
     return _closed(
         id={"type": "string"},
@@ -143,6 +162,20 @@ def _verdict_schema() -> dict[str, Any]:
         evidence=_STRINGS,
         next_change_at=_MAYBE,
     )
+
+
+ACTION_SCHEMA = _closed(
+    text={"type": "string"},
+    command=_MAYBE,
+    link=_MAYBE,
+    step={"enum": [1, 2]},
+    who=_STRINGS,
+    serves=_STRINGS,
+    codes=_STRINGS,
+    moves_head={"type": "boolean"},
+    uncertain={"type": "boolean"},
+)
+"""One action of the plan."""
 
 
 def decision_schema() -> dict[str, Any]:
@@ -187,8 +220,9 @@ def decision_schema() -> dict[str, Any]:
         waivers={"type": "array", "items": waiver},
         unblock={
             "type": "array",
-            "items": _closed(text={"type": "string"}, who=_STRINGS, serves=_STRINGS, codes=_STRINGS),
+            "items": ACTION_SCHEMA,
         },
+        unblock_notes=_STRINGS,
     )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -65,7 +65,7 @@ def _reason(verdict: Verdict) -> list[str]:
     for finding in verdict.findings:
         if finding.outcome.allows:
             continue
-        lines.append(f"{plain(finding.code)}: {plain(finding.message, limit=2000)}")
+        lines.append(f"{plain(finding.code)}: {plain(board.said(finding), limit=2000)}")
         lines += [f"  at: {plain(finding.where)}"] if finding.where else []
         lines += [f"  fix: {plain(finding.fix)}"] if finding.fix else []
         lines += [f"  who: {', '.join(map(plain, finding.who))}"] if finding.who else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guard.core.model import Decision
-from guard.core.unblock import unblock_plan
+from guard.core.unblock import plan_notes, unblock_plan
 from guard.render import board
 from guard.render.safe import code, markdown
 
@@ -27,7 +27,9 @@ def render_markdown(decision: Decision) -> str:
         lines += ["To unblock:", ""]
         for action in plan:
             who = f" ({', '.join(markdown(name) for name in action.who)})" if action.who else ""
-            lines.append(f"- {markdown(action.text)}{who}")
+            also = f", serves {', '.join(markdown(one) for one in action.serves)}"
+            lines.append(f"- {markdown(action.text)}{who}{also}")
+        lines += ["", *(markdown(note) for note in plan_notes(plan))]
         lines.append("")
     lines += ["<details><summary>Go/No-Go board</summary>", "", *_board(decision), "", "</details>"]
     return "\n".join(lines) + "\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guard.core.forge_facts import CommitStatus
-from guard.core.model import Decision, Outcome, Verdict
+from guard.core.model import Decision, Finding, Verdict
 from guard.core.rules.candidate import DRAFT
+from guard.core.unblock import first_thing
 from guard.render import board
 from guard.render.safe import plain
 
@@ -90,20 +91,15 @@ def _error(decision: Decision) -> str:
 
 
 def _first(decision: Decision) -> str:
-    """The first reason, and of how many blockers it is the first; the count is never cut off."""
-    blockers = decision.blockers
-    if not blockers:
+    """The first thing to do, and of how many blockers it is one; the count is never cut off."""
+    first, blockers = first_thing(decision), decision.blockers
+    if first is None:
         return "nothing was judged"
     count = f" (1 of {len(blockers)} blockers)" if len(blockers) > 1 else ""
-    return _cut(_reason(blockers[0]), LIMIT - len(f"{PREVIEW}: NO-GO: ") - len(count)) + count
+    return _cut(_reason(first), LIMIT - len(f"{PREVIEW}: NO-GO: ") - len(count)) + count
 
 
-def _reason(verdict: Verdict) -> str:
-    reasons = [finding for finding in verdict.findings if not finding.outcome.allows]
-    if not reasons:
-        return f"{verdict.title}: {verdict.summary or verdict.outcome}"
-    # The worst is told first, except that what could not be read matters less than what is surely wrong.
-    first = next((one for one in reasons if one.outcome is not Outcome.ERROR), reasons[0])
+def _reason(first: Finding) -> str:
     code = first.code.split(".")
     if len(code) == 3 and (code[0], code[2]) == ("approvals", "missing"):
         return f"{code[1]} owner approval missing"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from guard.core.model import Decision
-from guard.core.unblock import Action, unblock_plan
+from guard.core.unblock import Action, grouped, plan_notes, unblock_plan
 from guard.render import board
 from guard.render.safe import plain
 
@@ -94,28 +94,36 @@ def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:
 
 
 def _plan(plan: tuple[Action, ...]) -> Iterator[str]:
-    for number, action in enumerate(plan, 1):
-        lead = f"{number:>3}. "
-        for finding in action.findings[:REASONS]:
-            where = f" ({plain(finding.where)})" if finding.where else ""
-            yield from _wrap(f"{finding.code}: {plain(finding.message)}{where}", indent=lead, hang="     ")
-            yield from (
-                f"     | {plain(row, limit=200)}" for row in finding.detail.splitlines()[:DETAIL_LINES]
-            )
-            lead = "     "
-        if len(action.findings) > REASONS:
-            yield f"     and {len(action.findings) - REASONS} more for the same reason"
-        if len(action.serves) > 1:
-            yield from _wrap(f"also for {', '.join(action.serves[1:])}", indent="     ", hang="     ")
-        if action.text not in {finding.message for finding in action.findings}:
-            yield from _wrap(f"fix: {plain(action.text)}", indent="     ", hang="     ")
-        if action.who:
-            yield f"     who: {', '.join(map(plain, action.who))}"
+    """Who can do something, and below it what, numbered in the order in which it is worth doing."""
+    number = 0
+    for who, actions in grouped(plan):
+        yield from _wrap(f"{', '.join(map(plain, who)) or 'anybody'}:", indent="", hang="  ")
+        for action in actions:
+            number += 1
+            yield from _action(number, action)
+    for note in plan_notes(plan):
+        yield from _wrap(note, indent="", hang="")
 
 
-def _wrap(text: str, *, indent: str, hang: str) -> list[str]:
+def _action(number: int, action: Action) -> Iterator[str]:
+    yield from _wrap(plain(action.text), indent=f"{number:>3}. ", hang="     ")
+    for finding in action.findings[:REASONS]:
+        where = f" ({plain(finding.where)})" if finding.where else ""
+        if finding.message != action.text:
+            reason = f"because {plain(finding.message)}{where}"
+            yield from _wrap(reason, indent="     ", hang="       ")
+        yield from (f"     | {plain(row, limit=200)}" for row in finding.detail.splitlines()[:DETAIL_LINES])
+        yield from _wrap(plain(finding.id or finding.code), indent="     [", hang="     ", end="]")
+    if len(action.findings) > REASONS:
+        yield f"     and {len(action.findings) - REASONS} more for the same reason"
+    served = ", ".join(map(plain, action.serves))
+    count = f" {len(action.serves)}" if len(action.serves) > 1 else ""
+    yield from _wrap(f"serves{count}: {served}", indent="     ", hang="       ")
+
+
+def _wrap(text: str, *, indent: str, hang: str, end: str = "") -> list[str]:
     return textwrap.wrap(
-        text,
+        text + end,
         WIDTH,
         initial_indent=indent,
         subsequent_indent=hang,

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from guard.core.facts import Approval, ApprovalFacts, Objection
-from guard.core.model import Commit, Fact, Finding, Known, Outcome, Unknown, Verdict, blocked, undecided
+from guard.core.model import (
+    Commit,
+    Deed,
+    Fact,
+    Finding,
+    Known,
+    Outcome,
+    Unknown,
+    Verdict,
+    blocked,
+    deeds_of,
+    undecided,
+)
 from guard.core.policy import ApprovalRule
 from guard.core.rules.guarding import OWNERS
 
@@ -47,17 +59,17 @@ def judge_approvals(
         return undecided(ID, TITLE, facts, code="approvals.unknown")
     roles = tuple(dict.fromkeys((*rule.roles, *(OWNERS if guarding else ()))))
     unknown = (*_unknown_authorship(rule, facts.value), *_unknown_members(roles, members))
-    if unknown:
-        return blocked(ID, TITLE, *unknown)
     sorted_ = _sort(rule, facts.value, head=head)
     eligible = {role: _eligible(role, sorted_.counted, members) for role in roles}
     given = match_roles(eligible)
-    asked = [role for role in roles if role not in given]
+    asked = [role for role in roles if role not in given and isinstance(members.get(role), Known)]
     because = f"; both owners are needed, because {guarding[0]} changes" if guarding else ""
+    first = _deeds(_unknown_authorship(rule, facts.value, approved=True))
     missing = (
-        _missing(role, eligible, given, sorted_, members, head=head, because=because) for role in asked
+        _missing(role, eligible, given, sorted_, members, head=head, because=because, first=first)
+        for role in asked
     )
-    findings = (*_objections(facts.value, members, roles), *missing)
+    findings = (*unknown, *_objections(facts.value, members, roles), *missing)
     if findings:
         return blocked(ID, TITLE, *findings)
     summary = f"Approved: {', '.join(f'{role} owner' for role in roles)}"
@@ -77,6 +89,37 @@ def approved_roles(
         return frozenset()
     counted = _sort(rule, facts.value, head=head).counted
     return frozenset(role for role in members if _eligible(role, counted, members))
+
+
+def approval_deeds(
+    rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
+) -> dict[str, tuple[Deed, ...]]:
+    """What has to be done before `approved_roles` gives each of the roles that it does not give."""
+    if isinstance(facts, Unknown):
+        unread = _deeds(undecided(ID, TITLE, facts, code="approvals.unknown").findings)
+        return dict.fromkeys(members, unread)
+    first = (
+        *_deeds(_unknown_authorship(rule, facts.value, approved=True)),
+        *_deeds(_objections(facts.value, members, tuple(members))),
+        *(_deeds(_unknown_members(tuple(members), members)) if facts.value.objections else ()),
+    )
+    counted = _sort(rule, facts.value, head=head).counted
+    found = {}
+    for role, holders in members.items():
+        if isinstance(holders, Unknown):
+            own = _deeds(_unknown_members((role,), members))
+        else:
+            own = () if _eligible(role, counted, members) else (Deed(_ask(role, head), (role,)),)
+        found[role] = (*first, *own)
+    return found
+
+
+def _deeds(findings: Sequence[Finding]) -> tuple[Deed, ...]:
+    return tuple(dict.fromkeys(deed for one in findings for way in deeds_of(one) for deed in way))
+
+
+def _ask(role: str, head: Commit, another: str = "a") -> str:
+    return f"ask {another} {role} owner to approve {head[:10]}: guard approve --head {head}"
 
 
 def match_roles(eligible: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -156,22 +199,27 @@ def _objection(one: Objection, held: tuple[str, ...]) -> Finding:
     said = f"; {one.dismissed_by} dismissed that, which only {one.actor} can" if one.dismissed_by else ""
     message = f"{one.actor}, {' and '.join(held)} owner, asked for changes at {_when(one.at)}{said}"
     fix = f"answer what {one.actor} asked for; approving, or dismissing their own review, withdraws it"
-    return Finding("approvals.changes-requested", message, where=one.source, fix=fix, who=("author", *held))
+    deeds = ((Deed(fix, ("author",)),),)
+    return Finding("approvals.changes-requested", message, one.source, fix, ("author", *held), deeds=deeds)
 
 
 def _holds(actor: str, holders: Fact[frozenset[str]]) -> bool:
     return isinstance(holders, Known) and _is_one_of(actor, holders.value)
 
 
-def _unknown_authorship(rule: ApprovalRule, facts: ApprovalFacts) -> tuple[Finding, ...]:
-    """Nobody can be told not to approve their own change when it is not known whose it is."""
+def _unknown_authorship(
+    rule: ApprovalRule, facts: ApprovalFacts, *, approved: bool | None = None
+) -> tuple[Finding, ...]:
+    """Nobody can be told not to approve their own change when it is not known whose it is, which matters once somebody
+    has `approved` it."""
+    approved = bool(facts.approvals) if approved is None else approved
     unread = [kind for kind in rule.not_by if kind not in facts.authors and kind not in facts.unsure]
-    if "proposer" in rule.not_by and facts.approvals and not facts.authors.get("proposer"):
+    if "proposer" in rule.not_by and approved and not facts.authors.get("proposer"):
         unread.append("proposer")
     unsure = {(one.why, one.fix, one.who): one for kind, one in facts.unsure.items() if kind in rule.not_by}
     found = tuple(
         Finding("approvals.authorship.unknown", one.why, fix=one.fix, who=one.who, outcome=Outcome.ERROR)
-        for one in (unsure.values() if facts.approvals else ())
+        for one in (unsure.values() if approved else ())
     )
     return found + tuple(
         Finding(
@@ -211,7 +259,9 @@ def _missing(
     *,
     head: Commit,
     because: str = "",
+    first: tuple[Deed, ...] = (),
 ) -> Finding:
+    """`first` is what has to be done before any approval counts."""
     if eligible[role]:
         serving = "; ".join(
             f"{person} counts for {other}" for other, person in given.items() if person in eligible[role]
@@ -221,8 +271,15 @@ def _missing(
         why = f"no {role} owner's approval of {head[:10]} counts"
         reasons = _not_counted(role, sorted_, members)
         why += f": {reasons}" if reasons else ""
-    fix = f"ask {'another' if eligible[role] else 'a'} {role} owner to approve {head[:10]}: guard approve --head {head}"
-    return Finding(f"approvals.{role}.missing", why + because, fix=fix, who=(role,), outcome=Outcome.MISSING)
+    fix = _ask(role, head, "another" if eligible[role] else "a")
+    return Finding(
+        f"approvals.{role}.missing",
+        why + because,
+        fix=fix,
+        who=(role,),
+        outcome=Outcome.MISSING,
+        deeds=((*first, Deed(fix, (role,))),),
+    )
 
 
 def _not_counted(role: str, sorted_: _Sorted, members: Members) -> str:

@@ -7,17 +7,19 @@ comes with it: picking the upstream commit onto this commit's parent gives exact
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from guard.core.lineage_facts import CommitFacts, LineageFacts, Link
-from guard.core.model import Commit, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
+from guard.core.model import Commit, Deed, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.rules.exemptions import applicable, describe
 
 if TYPE_CHECKING:
     from guard.core.policy_branch import Exemption, Lineage
+
+NO_DEEDS: Mapping[str, tuple[Deed, ...]] = {}
 
 CLAIMED = frozenset({"trailer", "change-id"})
 """The links that a person made; only these can be adapted or altered. The others are guesses of ours."""
@@ -53,7 +55,8 @@ class NoPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CommitVerdict:
-    """One commit's verdict. `outcome` says whether it may pass; `detail` is a bounded diff, or ""."""
+    """One commit's verdict. `outcome` says whether it may pass; `detail` is a bounded diff, or ""; `waits` are sets of
+    roles, and the approval of all in one of them lets it pass."""
 
     commit: Commit
     subject: str
@@ -64,12 +67,18 @@ class CommitVerdict:
     upstream_commit: Commit | None = None
     fix: str | None = None
     detail: str = ""
+    waits: tuple[tuple[str, ...], ...] = ()
 
 
 def judge_lineage(
-    facts: Fact[LineageFacts], policy: Lineage | NoPolicy, *, approved: frozenset[str] = frozenset()
+    facts: Fact[LineageFacts],
+    policy: Lineage | NoPolicy,
+    *,
+    approved: frozenset[str] = frozenset(),
+    deeds: Mapping[str, tuple[Deed, ...]] = NO_DEEDS,
 ) -> Verdict:
-    """Whether every commit of the range may pass. `approved` are the roles whose approval the head has."""
+    """Whether every commit of the range may pass. `approved` are the roles whose approval the head has, `deeds` what
+    would bring the approval of another one."""
     if isinstance(facts, Unknown):
         return undecided("lineage", "Every fix is on upstream first", facts, code="lineage.unknown")
     title = f"Every fix is on {facts.value.upstream_name} first"
@@ -77,7 +86,7 @@ def judge_lineage(
     summary = summarize(facts.value, judged)
     bad = sorted((one for one in judged if not one.outcome.allows), key=lambda one: -one.outcome.badness)
     if bad:
-        return blocked("lineage", title, *map(_finding, bad), summary=summary)
+        return blocked("lineage", title, *(_finding(one, deeds) for one in bad), summary=summary)
     return Verdict(id="lineage", title=title, outcome=Outcome.PASS, summary=summary)
 
 
@@ -111,7 +120,7 @@ def _commits(number: int) -> str:
     return f"{number} commit" if number == 1 else f"{number} commits"
 
 
-def _finding(one: CommitVerdict) -> Finding:
+def _finding(one: CommitVerdict, deeds: Mapping[str, tuple[Deed, ...]]) -> Finding:
     return Finding(
         code=f"lineage.{one.standing}",
         message=one.why,
@@ -120,7 +129,13 @@ def _finding(one: CommitVerdict) -> Finding:
         who=("author",) if one.outcome is not Outcome.PENDING else ("release-owner",),
         outcome=one.outcome,
         detail=one.detail,
+        deeds=tuple(_approving(roles, deeds) for roles in one.waits),
     )
+
+
+def _approving(roles: tuple[str, ...], deeds: Mapping[str, tuple[Deed, ...]]) -> tuple[Deed, ...]:
+    found = (deeds.get(role) or (Deed(f"have it approved by: {role}", (role,)),) for role in roles)
+    return tuple(dict.fromkeys(deed for some in found for deed in some))
 
 
 def _undone(facts: LineageFacts) -> frozenset[tuple[Commit, Commit]]:
@@ -238,7 +253,10 @@ class _Judge:
         if approved is not None:
             why += f"; approved by {', '.join(one.approval)}"
             return self._passes(facts, Standing.EXEMPT, why, "exemption")
-        return self._with_approval(facts, Standing.MISSING, why, one.approval)
+        return replace(
+            self._with_approval(facts, Standing.MISSING, why, one.approval),
+            waits=tuple(self._waiting(one.approval) for one in found),
+        )
 
     def _with_approval(
         self,
@@ -249,14 +267,18 @@ class _Judge:
         link: Link | None = None,
     ) -> CommitVerdict:
         """Pass with the approval of all of these roles; until then it waits."""
-        waiting = [role for role in roles if role not in self.approved]
+        waiting = self._waiting(roles)
         if waiting or not roles:
             why += f"; it waits for the approval of {', '.join(waiting)}"
             fix = f"have it approved by: {', '.join(waiting)}"
-            return self._blocks(facts, standing, why, fix=fix, link=link, outcome=Outcome.PENDING)
+            waits = self._blocks(facts, standing, why, fix=fix, link=link, outcome=Outcome.PENDING)
+            return replace(waits, waits=(waiting,) if waiting else ())
         why += f"; approved by {', '.join(roles)}"
         via, origin, detail = (link.via, link.origin, link.detail) if link else ("exemption", None, "")
         return self._passes(facts, standing, why, via, origin, detail=detail)
+
+    def _waiting(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(role for role in roles if role not in self.approved)
 
     def _pick_again(self, facts: CommitFacts, link: Link) -> str:
         return (

@@ -25,7 +25,7 @@ from guard.core.evidence import (
     Signoff,
 )
 from guard.core.facts import ConditionFacts
-from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, blocked, worst
+from guard.core.model import Candidate, Finding, Known, Outcome, Unknown, Verdict, Way, blocked, worst
 from guard.core.policy import Gate
 from guard.core.policy_names import GROUPS
 from guard.core.report_kinds import Submitted
@@ -150,7 +150,7 @@ def _judge(evidence: Evidence, key: str, case: _Case) -> _Judged:
     if isinstance(evidence, All):
         return _all([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.all)])
     if isinstance(evidence, AnyOf):
-        return _any([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.any)])
+        return _any([_judge(part, f"{key}/{index}", case) for index, part in enumerate(evidence.any)], key)
     if isinstance(evidence, Approvals):
         return _judge_approval(case.approvals, key, case)
     return _judge_reading(evidence, key, case)
@@ -169,16 +169,19 @@ def _all(parts: list[_Judged]) -> _Judged:
     )
 
 
-def _any(parts: list[_Judged]) -> _Judged:
-    """As good as the best part. Where none passes, all say what they lack."""
+def _any(parts: list[_Judged], key: str) -> _Judged:
+    """As good as the best part. Where none passes, all say what they lack, each as one of the ways through."""
     best = min(parts, key=lambda part: part.outcome.badness)
     digests = tuple(digest for part in parts for digest in part.digests)
     if best.outcome.allows:
         return _Judged(
             best.outcome, best.findings, best.summaries, digests, _any_changes_at(best.outcome, parts)
         )
-    ways = f"(one of {len(parts)} ways) " if len(parts) > 1 else ""
-    findings = tuple(_said_so(finding, ways) for part in parts for finding in part.findings)
+    findings = tuple(
+        replace(finding, ways=(Way(key, number, len(parts)), *finding.ways))
+        for number, part in enumerate(parts, 1)
+        for finding in part.findings
+    )
     return _Judged(best.outcome, findings, (), digests, _earliest(parts))
 
 
@@ -192,10 +195,6 @@ def _any_changes_at(best: Outcome, parts: list[_Judged]) -> datetime | None:
 
 def _earliest(parts: list[_Judged]) -> datetime | None:
     return min((part.changes_at for part in parts if part.changes_at), default=None)
-
-
-def _said_so(finding: Finding, prefix: str) -> Finding:
-    return replace(finding, message=prefix + finding.message)
 
 
 def _judge_approval(verdict: Verdict, key: str, case: _Case) -> _Judged:
@@ -276,7 +275,7 @@ def _subject(spec: Leaf, key: str, reading: Known[Observation], case: _Case) -> 
         message = f"{reading.source}: it is not known which commit it is about, and it has to be {new[:10]}"
         return (Finding("evidence.subject", message, where=key, who=("ci",), outcome=Outcome.ERROR),)
     message = f"{reading.source}: it is about {subject[:10]}, not about {new[:10]}"
-    fix = f"make it anew for {new}"
+    fix = _anew(spec, key, case) if isinstance(spec, COMMIT_BOUND) else f"make it anew for {new}"
     return (Finding("evidence.other-commit", message, key, fix, _renewers(spec), Outcome.MISSING),)
 
 
