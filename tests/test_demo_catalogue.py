@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from guard.adapters.evidence import EvidenceSources, read_evidence
@@ -21,19 +23,35 @@ from guard.adapters.evidence.operator import NO_OPERATOR
 from guard.adapters.evidence.untrusted import digest_of
 from guard.adapters.git import GitRepo
 from guard.cli.demo.story import CHECKS, FLAWED, MENDED
-from guard.core.evidence import leaves
-from guard.core.facts import ConditionFacts, SignOff, Submission
+from guard.core.decide import Question, decide
+from guard.core.evidence import Reading, leaves
+from guard.core.facts import (
+    Approval,
+    ApprovalFacts,
+    CandidateFacts,
+    ConditionFacts,
+    Facts,
+    Proposal,
+    SignOff,
+    Submission,
+)
+from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Known, Outcome, Verdict
-from guard.core.policy import Policy
+from guard.core.policy import AUTHORS, Policy
 from guard.core.policy_text import parse_policy
+from guard.core.replay import pack
 from guard.core.report_kinds import Submitted
 from guard.core.rules.readiness import judge_readiness
+from guard.journeys.records import make_record, open_record, replay_record
+from guard.render.decision_record_schema import decision_record_schema
 from tests.builders import verdict
+from tests.decision_world import new_key, public
 from tests.evidence_fakes import HeldForge, HeldRecords, people
 from tests.gitrepo import Repo
 
 PLATFORM = Path(__file__).parent.parent / "guard" / "cli" / "demo" / "platform"
 NOW = datetime.now(UTC)
+BRANCH = "release/platform-control"
 CI, OWNER, SECURITY = "ci@demo.example", "owner@demo.example", "security@demo.example"
 SIGNED = {
     "architecture.adrs": OWNER,
@@ -63,10 +81,12 @@ class World:
     signed: tuple[SignOff, ...] = ()
     approvals: Verdict = field(default_factory=lambda: verdict("approvals", summary="Approved"))
 
-    def decide(self) -> Decision:
-        candidate = Candidate(
-            "demo/platform", "refs/heads/release/platform-control", self.old, self.new, self.upstream
-        )
+    @property
+    def candidate(self) -> Candidate:
+        return Candidate("demo/platform", f"refs/heads/{BRANCH}", self.old, self.new, self.upstream)
+
+    def gathered(self) -> tuple[dict[str, Reading], ConditionFacts]:
+        candidate = self.candidate
         with GitRepo(self.repo.path) as git:
             sources = EvidenceSources(
                 git=git,
@@ -90,16 +110,49 @@ class World:
                 if leaf.kind != "approvals"
             }
             changed = Known(git.changed(self.old, self.new), "git", NOW)
+        return readings, ConditionFacts(changed)
+
+    def decide(self) -> Decision:
+        readings, conditions = self.gathered()
         gates = judge_readiness(
             self.policy.gates,
             readings,
             approvals=self.approvals,
-            candidate=candidate,
+            candidate=self.candidate,
             now=NOW,
-            conditions=ConditionFacts(changed),
-            environments=self.policy.branches["release/platform-control"].environments,
+            conditions=conditions,
+            environments=self.policy.branches[BRANCH].environments,
         )
-        return Decision(candidate, gates, "", "", "enforce", NOW)
+        return Decision(self.candidate, gates, "", "", "enforce", NOW)
+
+    def decide_all(self) -> Decision:
+        """By all rules of its policy, approved by both owners."""
+        readings, conditions = self.gathered()
+        proposal = Proposal("1", BRANCH, self.new, "Release", CI)
+        approvals = ApprovalFacts(
+            (Approval(OWNER, self.new, NOW), Approval(SECURITY, self.new, NOW)),
+            dict.fromkeys(AUTHORS, frozenset({CI})),
+        )
+        facts = Facts(
+            candidate=CandidateFacts(
+                Known(True, "git", NOW), Known((proposal,), "test", NOW), Known("", "git", NOW)
+            ),
+            lineage=Known(
+                LineageFacts(self.upstream, self.old, self.new, "master", (), head_on_upstream=True),
+                "git",
+                NOW,
+            ),
+            approvals=Known(approvals, "test", NOW),
+            incidents=Known((), "test", NOW),
+            members={"platform": people(OWNER), "security": people(SECURITY)},
+            readings=readings,
+            conditions=conditions,
+            guarding=Known((), "git", NOW),
+            queue=Known((), "git", NOW),
+        )
+        text = (self.repo.path / "guard.toml").read_bytes()
+        policy = Known(parse_policy(text, where="guard.toml"), "guard.toml", NOW)
+        return decide(Question(self.candidate, "master"), policy, facts, now=NOW)
 
 
 def made(
@@ -187,6 +240,22 @@ def test_go_from_evidence_that_was_really_made(world: World) -> None:
     assert {gate for gate, outcome in outcomes.items() if outcome != Outcome.PASS} == {"security.pen-test"}
     assert outcomes["security.pen-test"] == Outcome.NOT_APPLICABLE
     assert all(one.exit_code == 0 for one in world.submitted.values())
+
+
+def test_its_record_names_every_gate_with_its_evidence_and_is_made_again(world: World) -> None:
+    decision, key = world.decide_all(), new_key()
+    assert decision.allowed, [one.id for one in decision.blockers]
+    record = open_record(make_record(decision, key, engine="0.1.0"), public(key))
+    jsonschema.validate(record.statement, decision_record_schema())
+    assert replay_record(record, engine="0.1.0").same
+    gates = [one for one in record.predicate["gates"] if one["group"]]
+    assert len(gates) == 28
+    bare = {one["id"] for one in gates if not one["evidence"]}
+    assert bare == set()
+    dated = [piece for one in gates for piece in one["evidence"] if piece["observedAt"]]
+    assert all(piece["recorded"] for piece in dated)
+    assert decision.made_of is not None
+    assert sum(len(zlib.compress(part)) for part in pack(decision.made_of).all) < 32_000
 
 
 def landed(path: str, before: str, after: str) -> Callable[[World], World]:

@@ -208,6 +208,13 @@ def _afterwards(stage: Stage, candidate: str) -> str:
         "the ledger holds the decision that moved the branch to where it stands",
         decision["candidate"]["new"] == candidate == world.head_of_release(stage),
     )
+    replayed = stage.must(
+        "guard", "audit", "replay", entry["body"]["digest"], "--server", "platform.git", cwd="."
+    )
+    stage.claim(
+        "that decision is made again from what the ledger kept of it, to the same digest",
+        entry["body"]["digest"] in replayed,
+    )
     return f"{BRANCH} was promoted to {candidate}\nDECISION: {decision['decision']}"
 
 
