@@ -120,7 +120,8 @@ class History(Git, Protocol):
     """A repository whose commits can be told one by one."""
 
     def bringing(self, old: Commit, new: Commit, *, limit: int) -> tuple[tuple[Bringing, ...], int]:
-        """The newest `limit` commits of `old..new`, and how many there are in all."""
+        """The newest `limit` commits of `old..new`, then the older ones that say they break something; and how many
+        commits there are in all."""
         ...
 
 

@@ -245,8 +245,11 @@ class Service:
         return (file.read_bytes(), file.name) if file.exists() else None
 
 
-def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Service:
-    """The service of a server side's folder. Raises SettingsError for whatever is missing, LedgerError."""
+def open_service(
+    folder: Path, environ: Mapping[str, str] | None = None, *, clock: Clock | None = None
+) -> Service:
+    """The service of a server side's folder; `clock` is the system's own unless it is given. Raises SettingsError for
+    whatever is missing, LedgerError."""
     from guard.adapters.database import open_database
     from guard.adapters.inbox import DeliveryInbox
     from guard.adapters.lineage_facts import KeptFacts
@@ -263,6 +266,7 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
     secrets = load_secrets(settings, os.environ if environ is None else environ)
     ledger = wiring.open_ledger(home)
     engine, name = open_database(home.ledger), home.settings.repository
+    clock = clock or wiring.system_clock()
     return Service(
         home=home,
         settings=settings,
@@ -272,11 +276,9 @@ def open_service(folder: Path, environ: Mapping[str, str] | None = None) -> Serv
         ledger=ledger,
         memory=ToldMemory(engine, repository=name),
         mirror=_mirror(home, settings, secrets),
-        clock=wiring.system_clock(),
+        clock=clock,
         facts=KeptFacts(engine),
-        memberships=Memberships(
-            engine, repository=name, longest=settings.members_age, clock=wiring.system_clock()
-        ),
+        memberships=Memberships(engine, repository=name, longest=settings.members_age, clock=clock),
     )
 
 

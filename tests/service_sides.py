@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -79,11 +78,22 @@ class Side(Protocol):
         ...
 
     def edit_comment(self, proposal: str, comment: str, body: str) -> None: ...
+    def delete_comment(self, proposal: str, comment: str) -> None: ...
     def reactions(self, proposal: str, comment: str) -> list[str]:
         """What the guard put below it, in GitLab's names."""
         ...
 
     def mark_draft(self, proposal: str, *, draft: bool) -> None: ...
+    def label(self, proposal: str, name: str, *, by: str) -> None: ...
+    def unlabel(self, proposal: str, name: str, *, by: str) -> None: ...
+    def jobs(self, commit: str, **jobs: str) -> None:
+        """CI runs on the commit and ends `good`, `bad` or `off` (cancelled) for each job."""
+        ...
+
+    def move(self, branch: str, to: str) -> None:
+        """Somebody pushes the clone's commit to a branch."""
+        ...
+
     def foreign_status(self, commit: str, state: str, *, by: str) -> None:
         """Somebody else posts a status under the guard's name."""
         ...
@@ -94,6 +104,10 @@ class Side(Protocol):
 
     def comments(self, proposal: str) -> list[tuple[str, str]]:
         """Author and body, oldest first."""
+        ...
+
+    def carried_out(self) -> list[str]:
+        """What lines of comments made the forge do, as far as its double knows: GitLab's quick actions."""
         ...
 
     def deliver(self, url: str, *, times: int = 1, backwards: bool = False) -> list[int]:
@@ -204,6 +218,9 @@ class GitLabSide:
         self.state.edit_note(note, body)
         self._noted(proposal, note)
 
+    def delete_comment(self, proposal: str, comment: str) -> None:
+        self._request(proposal).notes.remove(self._note(proposal, comment))
+
     def reactions(self, proposal: str, comment: str) -> list[str]:
         return [name for _, name, _ in self._note(proposal, comment).reactions]
 
@@ -211,6 +228,26 @@ class GitLabSide:
         request = self._request(proposal)
         request.title = f"{'Draft: ' if draft else ''}{request.title.removeprefix('Draft: ')}"
         self._said(request, "update")
+
+    def label(self, proposal: str, name: str, *, by: str) -> None:
+        self.state.label(self._request(proposal), name, by=by)
+        self._said(self._request(proposal), "update", by=by)
+
+    def unlabel(self, proposal: str, name: str, *, by: str) -> None:
+        self.state.unlabel(self._request(proposal), name, by=by)
+        self._said(self._request(proposal), "update", by=by)
+
+    def jobs(self, commit: str, **jobs: str) -> None:
+        words = {"good": "success", "bad": "failed", "off": "canceled"}
+        made = self.state.pipeline(commit, **{name: words[how] for name, how in jobs.items()})
+        body = gitlab_deliveries.pipeline(self.state, made)
+        self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Pipeline Hook", body))
+
+    def move(self, branch: str, to: str) -> None:
+        before = self.state.repo.rev(f"refs/heads/{branch}")
+        self.state.repo.git("update-ref", f"refs/heads/{branch}", to)
+        body = gitlab_deliveries.push(self.state, branch, before=before, after=to, by=self.state.user("dev"))
+        self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Push Hook", body))
 
     def foreign_status(self, commit: str, state: str, *, by: str) -> None:
         word = {"failure": "failed"}.get(state, state)
@@ -239,6 +276,9 @@ class GitLabSide:
 
     def comments(self, proposal: str) -> list[tuple[str, str]]:
         return [(one.author.username, one.body) for one in self._request(proposal).notes if not one.system]
+
+    def carried_out(self) -> list[str]:
+        return self.state.executed
 
     def deliver(self, url: str, *, times: int = 1, backwards: bool = False) -> list[int]:
         waiting, self._waiting = self._waiting, []
@@ -348,6 +388,9 @@ class GitHubSide:
     def edit_comment(self, proposal: str, comment: str, body: str) -> None:
         self.state.edit(self._comment(comment), body)
 
+    def delete_comment(self, proposal: str, comment: str) -> None:
+        self.state.comments.remove(self._comment(comment))
+
     def reactions(self, proposal: str, comment: str) -> list[str]:
         words = {"+1": "thumbsup", "-1": "thumbsdown"}
         return [words.get(content, content) for _, content, _ in self._comment(comment).reactions]
@@ -356,6 +399,19 @@ class GitHubSide:
         pull = self._pull(proposal)
         pull.draft = draft
         self.state.said("pull_request", "converted_to_draft" if draft else "ready_for_review", pull)
+
+    def label(self, proposal: str, name: str, *, by: str) -> None:
+        self.state.label(self._pull(proposal), name, by=by)
+
+    def unlabel(self, proposal: str, name: str, *, by: str) -> None:
+        self.state.unlabel(self._pull(proposal), name, by=by)
+
+    def jobs(self, commit: str, **jobs: str) -> None:
+        words = {"good": "success", "bad": "failure", "off": "cancelled"}
+        self.state.workflow(commit, **{name: words[how] for name, how in jobs.items()})
+
+    def move(self, branch: str, to: str) -> None:
+        self.state.push(branch, to)
 
     def foreign_status(self, commit: str, state: str, *, by: str) -> None:
         self.state.set_status(commit, CONTEXT, state, by=by)
@@ -370,6 +426,9 @@ class GitHubSide:
     def comments(self, proposal: str) -> list[tuple[str, str]]:
         found = [one for one in self.state.comments if one.issue == int(proposal)]
         return [(one.by.login if one.by else "", one.body) for one in found]
+
+    def carried_out(self) -> list[str]:
+        return []
 
     def deliver(self, url: str, *, times: int = 1, backwards: bool = False) -> list[int]:
         waiting = list(self.double.deliveries) * times
@@ -391,5 +450,3 @@ class GitHubSide:
 SIDES: dict[str, type[GitLabSide] | type[GitHubSide]] = {"gitlab": GitLabSide, "github": GitHubSide}
 
 BOTH = ("gitlab", "github")
-LESSER = BOTH if os.environ.get("GUARD_TEST_LONG") else BOTH[:1]
-"""The forges of stories in which the two hardly differ; with GUARD_TEST_LONG all of them."""

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -81,6 +80,7 @@ class ServiceWorld:
         branch: str = "",
         database: str | None = None,
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.work = Repo.init(folder / "work")
         repository = SIDES[forge].repository
         text = policy(forge, repository, branch=branch) if policy_text is None else policy_text
@@ -90,6 +90,7 @@ class ServiceWorld:
         self.side: Side = SIDES[forge](self.bare)
         self.home = folder / "home"
         self.clock = Hands()
+        self.pages = ""
         self._write_home(repository, database)
         self.service = self.open()
 
@@ -106,8 +107,12 @@ class ServiceWorld:
     def _write_service(self, git_url: Path | str, more: str = "") -> None:
         (self.home / "service.toml").write_text(
             f'forge = "{self.side.name}"\nurl = "{self.side.url}"\ngit_url = "{git_url}"\n'
-            f'lease = "2s"\nbackoff = "1s"\ntries = 3\nsweep = "1h"\n{more}'
+            f'lease = "2s"\nbackoff = "1s"\ntries = 3\nsweep = "1h"\n{self.pages}{more}'
         )
+
+    def show_pages(self) -> None:
+        self.pages = 'pages = true\npublic_url = "https://guard.example.com"\n'
+        self.fetch_from(self.bare.path)
 
     def fetch_from(self, git_url: Path | str, more: str = "") -> None:
         """From now on the mirror is fetched from there; `more` are further lines of service.toml."""
@@ -130,7 +135,7 @@ class ServiceWorld:
         return {f"{prefix}_TOKEN": self.side.token, f"{prefix}_WEBHOOK_SECRET": SECRET}
 
     def open(self) -> Service:
-        return replace(open_service(self.home, self.environ()), clock=self.clock)
+        return open_service(self.home, self.environ(), clock=self.clock)
 
     @contextmanager
     def serving(self) -> Iterator[str]:

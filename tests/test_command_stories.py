@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.doubles.server import Fault
-from tests.service_sides import BOTH, LESSER, SIDES
-from tests.service_world import ServiceWorld, policy
-
-REVIEW = """
-[[gates]]
-id = "security.threat-model"
-group = "security"
-title = "Threat model reviewed"
-evidence = { kind = "signoff", role = "security" }
-"""
+from tests.service_sides import BOTH
+from tests.service_world import ServiceWorld
+from tests.stories import REVIEW, opened, proposed
 
 
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    yield from made(request.param, tmp_path)
-
-
-@pytest.fixture(params=LESSER)
-def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    yield from made(request.param, tmp_path)
-
-
-def made(forge: str, folder: Path) -> Iterator[ServiceWorld]:
-    world = ServiceWorld(folder, forge, policy_text=policy(forge, SIDES[forge].repository, more=REVIEW))
-    yield world
-    world.close()
-
-
-def proposed(world: ServiceWorld, url: str) -> tuple[str, str]:
-    """A proposal that was decided on, and its head."""
-    head = world.commit("a fix", {"app": "2\n"})
-    proposal = world.side.propose(head)
-    world.settle(url)
-    return proposal, head
+    with opened(request.param, tmp_path, more=REVIEW) as made:
+        yield made
 
 
 def signed(world: ServiceWorld) -> list[str]:
@@ -75,88 +52,111 @@ def test_a_sign_off_counts_once_whatever_is_delivered_again(world: ServiceWorld)
         assert signed(world) == ["sam"]
 
 
-def test_who_may_not_is_told_why(one: ServiceWorld) -> None:
-    with one.serving() as url:
-        proposal, _ = proposed(one, url)
-        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="ann")
-        one.settle(url)
-        assert signed(one) == []
-        assert one.side.reactions(proposal, comment) == ["thumbsdown"]
-        assert "not done, only who holds the role security can do this" in one.comment(proposal)
+SIGN = "/guard signoff security.threat-model"
 
 
-def test_a_member_who_left_the_role_signs_nothing(one: ServiceWorld) -> None:
-    with one.serving() as url:
-        proposal, _ = proposed(one, url)
-        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        leave_security(one)
-        one.settle(url)
-        assert signed(one) == []
-        assert one.side.reactions(proposal, comment) == ["thumbsdown"]
+@dataclass(frozen=True)
+class Try:
+    """A comment of somebody's, the reaction to it ("" for none), and what is answered, if anything."""
+
+    name: str
+    by: str
+    body: str
+    reaction: str = ""
+    says: str = ""
+    bot: bool = False
 
 
-def leave_security(world: ServiceWorld) -> None:
-    if world.side.name == "gitlab":
-        world.side.state.group("gpuaas/security-owners", "pat")  # type: ignore[attr-defined]
-    else:
-        world.side.state.team("security-owners", "pat")  # type: ignore[attr-defined]
+TRIES = (
+    Try("no role", "ann", SIGN, "thumbsdown", "only who holds the role security can do this"),
+    Try("the proposer, who holds no role", "dev", SIGN, "thumbsdown", "only who holds the role security"),
+    Try("a stranger", "stranger", "/guard recheck\n/guard nonsense"),
+    Try("a stranger with the name of an owner in other letters", "Sam", SIGN),
+    Try("a bot", "robot", SIGN, bot=True),
+    Try("a quote", "sam", f"> {SIGN}\n\nI think so too"),
+    Try("a quote of a quote with an answer below", "sam", f"> > {SIGN}\n> > text\n\nyes"),
+    Try("a block of code", "sam", f"```\n{SIGN}\n```\n"),
+    Try("tildes", "sam", f"~~~ text\n{SIGN}\n~~~"),
+    Try("indented code", "sam", f"as in\n\n    {SIGN}\n"),
+    Try("a list", "sam", f"- {SIGN}\n1. {SIGN}"),
+    Try("a comment in HTML", "sam", f"<!--\n\n{SIGN}\n\n-->", "confused", "it follows code or HTML"),
+    Try("something folded", "sam", f"<details>\n\n{SIGN}\n</details>", "confused", "it follows code or HTML"),
+    Try("within a paragraph", "sam", f"I would say\n{SIGN}", "confused", "or after an empty line"),
+    Try("a slash that is none", "sam", "\u2215guard signoff security.threat-model"),
+    Try("a letter of another script", "sam", "/gu\u0430rd signoff security.threat-model"),
+    Try(
+        "a gate in another script",
+        "sam",
+        "/guard signoff security.thre\u0430t-model",
+        "confused",
+        "id of a gate",
+    ),
+    Try("a mark that turns the direction", "sam", f"{SIGN} \u202egood", "confused", "invisible characters"),
+    Try("no such word", "sam", "/guard aprove", "confused", "the commands are recheck, explain,"),
+    Try("a huge comment", "sam", "x" * 50_000 + f"\n{SIGN}", "confused", "or after an empty line"),
+    Try("a huge note", "sam", f"{SIGN} {'x' * 1500}", "confused", "at most 500 characters"),
+    Try("six at once", "dev", "/guard recheck\n" * 6, "confused", "at most 5 commands"),
+    Try("one of two may not be done", "ann", f"/guard recheck\r\n{SIGN}\r\n", "thumbsdown", "only who holds"),
+)
 
 
-def test_strangers_and_bots_are_not_heard(world: ServiceWorld) -> None:
+def test_what_is_not_carried_out_and_who_is_told_why(world: ServiceWorld) -> None:
     with world.serving() as url:
         proposal, _ = proposed(world, url)
-        before = world.comment(proposal)
-        stranger = world.side.comment(proposal, "/guard recheck\n/guard nonsense", by="stranger")
-        bot = world.side.comment(proposal, "/guard recheck", by="robot", program=True)
-        world.settle(url)
-        assert world.comment(proposal) == before
-        assert world.side.reactions(proposal, stranger) == []
-        assert world.side.reactions(proposal, bot) == []
-
-
-def test_an_edited_comment_is_not_carried_out_and_that_is_said(world: ServiceWorld) -> None:
-    """Whoever may write can edit other people's comments."""
-    with world.serving() as url:
-        proposal, _ = proposed(world, url)
-        comment = world.side.comment(proposal, "looks good", by="sam")
-        world.side.edit_comment(proposal, comment, "/guard signoff security.threat-model")
+        made = {one.name: world.side.comment(proposal, one.body, by=one.by, program=one.bot) for one in TRIES}
         world.settle(url)
         assert signed(world) == []
-        assert world.side.reactions(proposal, comment) == ["thumbsdown"]
-        assert "it was edited" in world.comment(proposal)
+        told = answered(world)
+        for one in TRIES:
+            reaction = [one.reaction] if one.reaction else []
+            assert world.side.reactions(proposal, made[one.name]) == reaction, one.name
+            answers = told.get(made[one.name], ())
+            assert bool(answers) == bool(one.says), one.name
+            assert not one.says or any(one.says in answer for answer in answers), (one.name, answers)
+        assert [by for by, _ in world.side.comments(proposal)].count(guard_of(world)) == 1
+        # A command that follows plain text, with the line ends that browsers send, is one all the same.
+        world.side.comment(proposal, f"Thanks!\r\n\r\n> {SIGN}\r\n\r\n{SIGN} Read\r\n", by="sam")
+        world.settle(url)
+        assert signed(world) == ["sam"]
 
 
-def test_what_was_done_is_not_done_again_after_an_edit(one: ServiceWorld) -> None:
-    with one.serving() as url:
-        proposal, _ = proposed(one, url)
-        comment = one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        one.settle(url)
-        one.side.edit_comment(proposal, comment, "/guard signoff security.threat-model again")
-        one.settle(url)
-        assert signed(one) == ["sam"]
-        assert "again" not in one.comment(proposal)
+def answered(world: ServiceWorld) -> dict[str, list[str]]:
+    """What was answered to each comment, by its id."""
+    bodies: list[Any] = [one.body for one in world.service.ledger.entries("command.answered")]
+    return {body["comment"]: [row["said"] for row in body["answers"]] for body in bodies}
 
 
-def test_a_comment_that_a_push_overtook_says_nothing_of_the_new_head(one: ServiceWorld) -> None:
-    with one.serving() as url:
-        proposal, _ = proposed(one, url)
-        one.side.comment(proposal, "/guard signoff security.threat-model", by="sam")
-        one.side.push(proposal, one.commit("slipped in", {"app": "3\n"}))
-        one.settle(url)
-        assert signed(one) == []
-        assert "the head is new" in one.comment(proposal)
+def guard_of(world: ServiceWorld) -> str:
+    return next(by for by, body in world.side.comments("1") if "release-guard:promotion" in body)
 
 
-def test_quoted_text_is_not_carried_out_and_unknown_words_get_a_hint(one: ServiceWorld) -> None:
-    with one.serving() as url:
-        proposal, _ = proposed(one, url)
-        quoted = one.side.comment(proposal, "> /guard recheck\n\n```\n/guard recheck\n```\n", by="sam")
-        unknown = one.side.comment(proposal, "/guard aprove", by="sam")
-        one.settle(url)
-        assert one.side.reactions(proposal, quoted) == []
-        assert one.side.reactions(proposal, unknown) == ["confused"]
-        body = one.comment(proposal)
-        assert "- `/guard aprove` (sam): not understood, the commands are recheck, explain," in body
+def test_who_lost_the_role_a_moment_ago_whose_comment_is_gone_or_changed(world: ServiceWorld) -> None:
+    """What stands when the comment is looked at is what counts, and what was done once is not done again."""
+    with world.serving() as url:
+        proposal, _ = proposed(world, url)
+        left = world.side.comment(proposal, SIGN, by="sam")
+        world.side.role("security-owners", "pat")
+        gone = world.side.comment(proposal, SIGN, by="pat")
+        world.side.delete_comment(proposal, gone)
+        edited = world.side.comment(proposal, "looks good", by="pat")
+        world.side.edit_comment(proposal, edited, SIGN)
+        world.settle(url)
+        assert signed(world) == []
+        assert world.side.reactions(proposal, left) == ["thumbsdown"]
+        assert world.side.reactions(proposal, edited) == ["thumbsdown"]
+        assert "it was edited" in " ".join(answered(world)[edited])
+        assert gone not in answered(world)
+        done = world.side.comment(proposal, SIGN, by="pat")
+        world.settle(url)
+        world.side.edit_comment(proposal, done, f"{SIGN} once more")
+        world.settle(url)
+        assert signed(world) == ["pat"]
+        assert "once more" not in world.comment(proposal)
+        world.side.comment(proposal, SIGN, by="pat")
+        world.side.push(proposal, world.commit("slipped in", {"app": "3\n"}))
+        world.settle(url)
+        assert signed(world) == ["pat"], "a push overtook the comment"
+        assert "the head is new" in world.comment(proposal)
 
 
 def test_explain_and_recheck(world: ServiceWorld) -> None:

@@ -144,6 +144,26 @@ def test_ancestry(repo: Repo, git: GitRepo) -> None:
     assert not git.descends(old, new)
 
 
+def test_ancestry_of_commits_that_are_dated_before_their_ancestors(repo: Repo, git: GitRepo) -> None:
+    """As when a clock was wrong: git's own walk by dates gives up on the way to a much later one."""
+    old = repo.rev("HEAD")
+    for number in range(12):
+        date = f"{1_000_000_000 + number} +0000"
+        repo.commit(f"early {number}", {"a.txt": f"{number}\n"}, GIT_COMMITTER_DATE=date)
+    new = Commit(repo.rev("HEAD"))
+    assert git.descends(new, Commit(old))
+    assert not git.descends(Commit(old), new)
+
+
+def test_what_a_range_brings_is_the_newest_and_whatever_breaks_something(repo: Repo, git: GitRepo) -> None:
+    old = Commit(repo.rev("HEAD"))
+    for subject in ("feat!: a break", "fix: old", "fix: older news", "fix: news"):
+        repo.commit(subject)
+    found, count = git.bringing(old, Commit(repo.rev("HEAD")), limit=2)
+    assert [one.subject for one in found] == ["fix: news", "fix: older news", "feat!: a break"]
+    assert count == 4
+
+
 def test_people_of_a_range(repo: Repo, git: GitRepo) -> None:
     base = Commit(repo.rev("HEAD"))
     repo.commit(

@@ -12,7 +12,7 @@ from guard.cli.init import Origin, catalogue_template, filled_catalogue, parse_o
 from guard.cli.main import status_of
 from guard.core.errors import UsageError
 from guard.core.evidence import All, AnyOf, Approvals, leaves
-from guard.core.policy import Gate, Policy
+from guard.core.policy import AUTHORS, Gate, Policy
 from guard.core.policy_text import parse_policy
 from guard.core.report_kinds import Junit, Submitted
 from guard.core.upstream_kinds import Inventory, Register
@@ -60,6 +60,15 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
 
 def written(file: Path) -> Policy:
     return parse_policy(file.read_bytes(), where=file.name).policy
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["nobody", "two-owners"])
+def test_an_emergency_has_to_be_asked_for(clone: Repo, asked: bool) -> None:
+    assert status_of(["init", *(["--break-glass"] if asked else [])]) == 0
+    policy = written(clone.path / "guard.toml")
+    assert (policy.break_glass is not None) == asked
+    assert "[break_glass]" in (clone.path / "guard.toml").read_text()
+    assert policy.approvals.not_by == AUTHORS
 
 
 @pytest.fixture(scope="module")

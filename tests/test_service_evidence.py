@@ -12,68 +12,17 @@ import pytest
 from guard.cli.main import status_of
 from tests.gitrepo import clean_environment
 from tests.people import key_of, write_key
-from tests.service_sides import BRANCH, SIDES
-from tests.service_world import CHECK, CI, ServiceWorld, policy
-
-JOBS = '{ kind = "ci", jobs = ["test", "lint"], max_age = "3650d" }'
-
-
-def with_ci(forge: str, repository: str) -> str:
-    """The policy of the other stories, with one gate on CI's own jobs."""
-    gate = '[[gates]]\nid = "delivery.ci"\ngroup = "delivery"\ntitle = "CI"\n'
-    return policy(forge, repository, more=f"{gate}evidence = {JOBS}\n")
+from tests.service_sides import BOTH, BRANCH
+from tests.service_world import CHECK, CI, ServiceWorld
+from tests.stories import JOBS, opened
 
 
-@pytest.fixture(params=["gitlab", "github"])
+@pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    repository = SIDES[request.param].repository
-    made = ServiceWorld(tmp_path, request.param, policy_text=with_ci(request.param, repository))
-    yield made
-    made.close()
+    with opened(request.param, tmp_path, more=JOBS) as made:
+        yield made
 
 
-def run_jobs(world: ServiceWorld, head: str, **jobs: str) -> None:
-    """CI runs on the commit; `good`, `bad` or `off` (cancelled) for each job. An event follows on GitHub by itself; on
-    GitLab one is sent in its place."""
-    if world.side.name == "gitlab":
-        words = {"good": "success", "bad": "failed", "off": "canceled"}
-        world.side.state.pipeline(head, **{name: words[how] for name, how in jobs.items()})  # type: ignore[attr-defined]
-        world.wake()
-    else:
-        words = {"good": "success", "bad": "failure", "off": "cancelled"}
-        world.side.state.workflow(head, **{name: words[how] for name, how in jobs.items()})  # type: ignore[attr-defined]
-
-
-def test_a_job_that_turns_red_takes_the_go_back(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        head = world.commit("a fix", {"app": "2\n"})
-        proposal = world.side.propose(head)
-        world.side.approve(proposal, by="ann")
-        world.side.approve(proposal, by="sam")
-        world.submit(url, head)
-        run_jobs(world, head, test="good", lint="good")
-        world.settle(url)
-        assert world.status(head).state == "success", world.comment(proposal)
-        run_jobs(world, head, test="bad")
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "ci.not-green" in world.comment(proposal)
-
-
-@pytest.mark.parametrize("world", ["gitlab"], indirect=True)
-def test_a_cancelled_duplicate_takes_no_go_back(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        head = world.commit("a fix", {"app": "2\n"})
-        proposal = world.side.propose(head)
-        world.settle(url)
-        assert "ci.absent" in world.comment(proposal)
-        run_jobs(world, head, test="good", lint="good")
-        run_jobs(world, head, test="off")
-        world.settle(url)
-        assert "ci." not in world.comment(proposal)
-
-
-@pytest.mark.parametrize("world", ["gitlab"], indirect=True)
 def test_a_proposal_cannot_bring_its_own_ci(world: ServiceWorld) -> None:
     with world.serving() as url:
         world.work.git("switch", "-q", "-c", "topic")
@@ -81,7 +30,7 @@ def test_a_proposal_cannot_bring_its_own_ci(world: ServiceWorld) -> None:
             "a fix, and a check that checks nothing", {CHECK: "#!/bin/sh\nexit 0\n", "app": "2\n"}
         )
         proposal = world.side.propose(head)
-        run_jobs(world, head, test="good", lint="good")
+        world.side.jobs(head, test="good", lint="good")
         world.settle(url)
         comment = world.comment(proposal)
         assert world.status(head).state == "failure"

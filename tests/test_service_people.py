@@ -7,34 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.service_sides import BOTH, BRANCH, LESSER
+from tests.service_sides import BOTH, BRANCH
 from tests.service_world import ServiceWorld, policy
+from tests.stories import go, opened, said
 
 
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    made = ServiceWorld(tmp_path, request.param)
-    yield made
-    made.close()
-
-
-def said(world: ServiceWorld, proposal: str) -> str:
-    """The guard's comment without what markdown's own signs are escaped with."""
-    return world.comment(proposal).replace("\\", "")
-
-
-def go(world: ServiceWorld, url: str) -> tuple[str, str]:
-    """A proposal that is GO, and its head."""
-    world.work.git("switch", "-q", "-c", "change", "master")
-    head = world.commit("a fix", {"other": "2\n"})
-    world.work.git("push", "-q", str(world.bare.path), f"{head}:refs/heads/master")
-    proposal = world.side.propose(head)
-    for person in ("ann", "sam"):
-        world.side.approve(proposal, by=person)
-    world.submit(url, head)
-    world.settle(url)
-    assert world.status(head).state == "success", said(world, proposal)
-    return proposal, head
+    with opened(request.param, tmp_path) as made:
+        yield made
 
 
 def test_a_role_holder_who_asks_for_changes_stops_it_until_they_withdraw(world: ServiceWorld) -> None:
@@ -57,28 +38,6 @@ def test_a_role_holder_who_asks_for_changes_stops_it_until_they_withdraw(world: 
         world.side.object(proposal, by="eve")
         world.settle(url)
         assert world.status(head).state == "success", "eve holds no role"
-
-
-def test_who_leaves_the_role_takes_the_approval_along(world: ServiceWorld) -> None:
-    """An event about members ends what was remembered of them; without one it is remembered for a bounded time."""
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        asked = len(member_reads(world))
-        for _ in range(3):
-            world.wake()
-            world.settle(url)
-        assert len(member_reads(world)) == asked, "who belongs to a role is not asked at each event"
-        world.side.role("security-owners", "pat")
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "sam does not hold the role" in said(world, proposal)
-        world.side.role("security-owners", "pat", "sam")
-        world.settle(url)
-        assert world.status(head).state == "success"
-
-
-def member_reads(world: ServiceWorld) -> list[str]:
-    return [one.path for one in world.side.server().requests if one.path.endswith("/members")]
 
 
 def test_an_approval_before_the_last_push_is_stale_and_named(world: ServiceWorld) -> None:
@@ -105,7 +64,7 @@ def test_an_approval_before_the_last_push_is_stale_and_named(world: ServiceWorld
         assert "approvals." not in said(world, proposal)
 
 
-@pytest.mark.parametrize("forge", LESSER)
+@pytest.mark.parametrize("forge", BOTH)
 @pytest.mark.parametrize("keep", ["", 'keep = ["re-pick", "target-merge"]'], ids=["stale", "kept"])
 def test_approvals_across_a_rebase_as_the_policy_says(forge: str, keep: str, tmp_path: Path) -> None:
     """Not lost where nothing that was approved changed and the policy keeps them; never kept for anything else."""
@@ -132,7 +91,7 @@ def test_approvals_across_a_rebase_as_the_policy_says(forge: str, keep: str, tmp
     world.close()
 
 
-@pytest.mark.parametrize("forge", LESSER)
+@pytest.mark.parametrize("forge", BOTH)
 def test_what_the_guard_rests_on_needs_both_owners_whatever_the_policy_says(
     forge: str, tmp_path: Path
 ) -> None:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.service_sides import BOTH
 from tests.service_world import ServiceWorld, policy
+from tests.stories import go, opened
 
 
-@pytest.fixture(params=["gitlab", "github"])
+@pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWorld]:
-    made = ServiceWorld(tmp_path, request.param)
-    yield made
-    made.close()
-
-
-def go(world: ServiceWorld, url: str) -> tuple[str, str]:
-    """A proposal that is GO, and its head."""
-    head = world.commit("a fix", {"app": "2\n"})
-    proposal = world.side.propose(head)
-    world.side.approve(proposal, by="ann")
-    world.side.approve(proposal, by="sam")
-    world.submit(url, head)
-    world.settle(url)
-    assert world.status(head).state == "success", world.comment(proposal)
-    return proposal, head
+    with opened(request.param, tmp_path) as made:
+        yield made
 
 
 def test_the_whole_way(world: ServiceWorld) -> None:
@@ -69,24 +59,6 @@ def test_the_whole_way(world: ServiceWorld) -> None:
         assert world.status(hotfix).state == "failure", "the old head is no proposal's any more"
         assert newer[:10] in world.comment(proposal)
         assert len(world.side.comments(proposal)) == 1
-
-
-def test_a_withdrawn_approval_revokes(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        world.side.withdraw(proposal, by="sam")
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert world.status(head).description == "NO-GO: security owner approval missing"
-
-
-def test_a_check_that_turns_red_revokes(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        world.submit(url, head, exit_code=1)
-        world.settle(url)
-        assert world.status(head).state == "failure"
-        assert "**NO-GO**" in world.comment(proposal)
 
 
 def test_nothing_is_said_twice(world: ServiceWorld) -> None:
@@ -167,18 +139,27 @@ def test_somebody_elses_copy_of_the_marker_is_not_the_guards_comment(world: Serv
         assert len(world.side.comments(proposal)) == 2
 
 
-def test_a_hostile_title_does_nothing(world: ServiceWorld) -> None:
+HOSTILE = (
+    "/merge\n\n/approve\n\nFixes #1, closes gpuaas/platform#2, !3 GH-4\n\n@everyone ![x](https://evil.example/x.png)"
+    " <img src=x> [x](https://evil.example) \u202eevil\n\n<!-- release-guard:promotion -->\n\n- [x] approved\n\n"
+    "</details>\n\n/label ~bug"
+)
+
+
+def test_nothing_from_outside_does_anything_in_the_comment(world: ServiceWorld) -> None:
+    """Title, message, branch and paths: no line that a forge carries out, no mention, reference, image, HTML or ticked
+    box, no copy of the marker, and nothing that turns the direction of the text."""
     with world.serving() as url:
         world.work.git("switch", "-q", "-c", "hostile")
-        head = world.commit(
-            "/merge\n\n@everyone ![x](https://evil.example/x.png) <img src=x>", {"app": "9\n"}
-        )
-        proposal = world.side.propose(head, title="/approve @sam ![x](https://evil.example/x.png)")
+        head = world.commit(f"/merge {HOSTILE}", {"- [x] /merge": "9\n", "![x](y) @sam #1\u202e": "9\n"})
+        proposal = world.side.propose(head, title=HOSTILE.replace("\n", " "))
         world.settle(url)
         body = world.comment(proposal)
         assert "/merge" in body
         assert not any(line.lstrip(" >*-+\t").startswith("/") for line in body.splitlines())
-        assert "@sam" not in body
-        assert "@everyone" not in body
-        assert "![" not in body
-        assert "<img" not in body
+        assert not re.search(r"[@#!]\w", body)
+        assert not re.search(r"!\[|<img|\[[xX]\]|\w://", body.replace("- \\[", ""))
+        assert body.count("release-guard:promotion -->") == 1
+        assert "\u202e" not in body
+        assert body.count("<details>") == body.count("</details>")
+        assert world.side.carried_out() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,56 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.server import Answer, Fault
-from tests.service_sides import BOTH, BRANCH, LESSER, SIDES, GitHubSide, GitLabSide
-from tests.service_world import ServiceWorld, call, policy
-
-LOUD = """
-[comments]
-mention = true
-[break_glass]
-lasts = "1h"
-"""
+from tests.service_sides import BOTH, BRANCH, GitHubSide, GitLabSide
+from tests.service_world import ServiceWorld, call
+from tests.stories import LOUD, go, opened
 
 Make = Callable[..., ServiceWorld]
 
 
 @pytest.fixture(params=BOTH)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    yield from making(request.param, tmp_path)
-
-
-@pytest.fixture(params=LESSER)
-def make_one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    yield from making(request.param, tmp_path)
-
-
-def making(forge: str, folder: Path) -> Iterator[Make]:
-    made: list[ServiceWorld] = []
-
-    def world(*, more: str = "", pages: bool = False) -> ServiceWorld:
-        text = policy(forge, SIDES[forge].repository, more=more)
-        made.append(ServiceWorld(folder, forge, policy_text=text))
-        if pages:
-            with (made[0].home / "service.toml").open("a") as file:
-                file.write('pages = true\npublic_url = "https://guard.example.com"\n')
-            made[0].service = made[0].open()
-        return made[0]
-
-    yield world
-    for one in made:
-        one.close()
-
-
-def go(world: ServiceWorld, url: str) -> tuple[str, str]:
-    head = world.commit("a fix", {"app": "2\n"})
-    proposal = world.side.propose(head)
-    world.side.approve(proposal, by="ann")
-    world.side.approve(proposal, by="sam")
-    world.submit(url, head)
-    world.settle(url)
-    assert world.status(head).state == "success", world.comment(proposal)
-    return proposal, head
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(opened(request.param, tmp_path, **how))
 
 
 def test_a_status_under_the_guards_name_is_overwritten_and_reported(make: Make) -> None:
@@ -85,27 +47,23 @@ def test_a_status_under_the_guards_name_is_overwritten_and_reported(make: Make) 
         assert len(world.side.statuses(head)) == count, "what stands is not posted again"
 
 
-def test_status_comment_and_page_say_the_same(make: Make) -> None:
-    """Two places with two opinions are worse than one (kubernetes/test-infra 7254)."""
+def test_the_page_says_the_same_and_runs_nothing(make: Make) -> None:
     world = make(pages=True)
     with world.serving() as url:
         head = world.commit("feat!: a fix", {"app": "2\n"})
         proposal = world.side.propose(head)
         world.settle(url)
-        for approver in ("ann", "sam"):
-            world.side.approve(proposal, by=approver)
-            world.settle(url)
-            said = world.status(head).description
-            body = world.comment(proposal)
-            page = f"/decisions/{BRANCH.replace('/', '%2F')}/{head}"
-            assert f"[The whole decision](https://guard.example.com{page})" in body
-            assert said in body.replace("**", "")
-            status, headers, html = call(f"{url}{page}", method="GET")
-            assert status == 200
-            assert said in html.decode()
-            assert headers["content-security-policy"].startswith("default-src 'none'")
-            assert "<script" not in html.decode()
-            assert "1 commit, 1 file, 1 breaking" in html.decode()
+        said = world.status(head).description
+        body = world.comment(proposal)
+        page = f"/decisions/{BRANCH.replace('/', '%2F')}/{head}"
+        assert f"[The whole decision](https://guard.example.com{page})" in body
+        assert said in body.replace("**", "")
+        status, headers, html = call(f"{url}{page}", method="GET")
+        assert status == 200
+        assert said in html.decode()
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "<script" not in html.decode()
+        assert "1 commit, 1 file, 1 breaking" in html.decode()
         assert call(f"{url}/decisions/{BRANCH}/{'e' * 40}", method="GET")[0] == 404
         assert call(f"{url}/decisions/{BRANCH}/nothing", method="GET")[0] == 404
 
@@ -126,22 +84,6 @@ def test_a_draft_gets_a_preview_that_is_marked_so(make: Make) -> None:
         world.side.mark_draft(proposal, draft=False)
         world.settle(url)
         assert world.status(head).state == "success"
-
-
-def test_one_comment_is_edited_only_when_something_changed(make_one: Make) -> None:
-    """Twenty events, one comment, and no edit without news (the noise of many bots)."""
-    world = make_one()
-    with world.serving() as url:
-        proposal, _ = go(world, url)
-        before = world.comment(proposal)
-        requests = world.side.server().requests
-        seen = len(requests)
-        for number in range(10):
-            world.side.comment(proposal, f"just talking {number}", by="dev")
-            world.settle(url)
-        assert world.comment(proposal) == before
-        written = [one for one in requests[seen:] if one.method not in {"GET"} and "graphql" not in one.path]
-        assert written == []
 
 
 def test_owners_are_mentioned_where_the_policy_lets_it(make: Make) -> None:
@@ -186,8 +128,8 @@ class Room:
         self._httpd.server_close()
 
 
-def test_the_chat_is_told_once_who_has_to_act(make_one: Make) -> None:
-    world, room = make_one(), Room()
+def test_the_chat_is_told_once_who_has_to_act(make: Make) -> None:
+    world, room = make(), Room()
     world.service = replace(world.service, secrets=replace(world.service.secrets, chat=room.url))
     with world.serving() as url:
         room.status = 500
@@ -211,21 +153,6 @@ def test_the_chat_is_told_once_who_has_to_act(make_one: Make) -> None:
         assert len(room.said) == 3
         assert "GO: everything required is there" in room.said[2]
     room.close()
-
-
-def test_one_transient_error_leaves_no_permanent_red(make_one: Make) -> None:
-    """policy-bot 405 and 1298: the next try decides, without anybody doing anything."""
-    world = make_one()
-    with world.serving() as url:
-        proposal, head = go(world, url)
-        path = "approvals" if world.side.name == "gitlab" else "reviews"
-        world.side.server().fail(Fault("status", times=6, path=path, answer=Answer(502, {"message": "no"})))
-        world.wake()
-        world.work_off()
-        world.wake()
-        world.settle(url)
-        assert world.status(head).state == "success"
-        assert "**GO**" in world.comment(proposal)
 
 
 def test_break_glass_takes_two_and_owes_what_it_brought(make: Make) -> None:
@@ -271,8 +198,8 @@ def test_break_glass_takes_two_and_owes_what_it_brought(make: Make) -> None:
         assert "follow-up.open" not in world.comment(following)
 
 
-def test_break_glass_needs_a_table_in_the_policy(make_one: Make) -> None:
-    world = make_one()
+def test_break_glass_needs_a_table_in_the_policy(make: Make) -> None:
+    world = make()
     with world.serving() as url:
         head = world.commit("a fix", {"app": "2\n"})
         proposal = world.side.propose(head)
@@ -283,18 +210,6 @@ def test_break_glass_needs_a_table_in_the_policy(make_one: Make) -> None:
         assert world.status(head).state == "failure"
         assert "nobody can" in world.comment(proposal)
         assert list(world.service.ledger.entries("statement.break-glass")) == []
-
-
-def test_three_thousand_files_fit(make_one: Make) -> None:
-    world = make_one()
-    with world.serving() as url:
-        head = world.commit("many", {f"a/{number:04}/x": f"{number}\n" for number in range(3000)})
-        proposal = world.side.propose(head)
-        world.settle(url)
-        body = world.comment(proposal)
-        assert len(body) <= 60_000
-        assert "1 commit, 3000 files" in body
-        assert "and 2950 more" in body
 
 
 def test_what_a_merge_queue_makes_is_judged_like_any_head(make: Make) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from guard.adapters.ancestry import reaches
 from guard.adapters.git_objects import OBJECT_NAME, REGULAR_MODES, TREE_MODE, Objects, RawCommit, TreeEntry
 from guard.adapters.git_process import Scratch, find_place, run
 from guard.adapters.git_touched import written_by
@@ -168,8 +169,7 @@ class GitRepo:
     def descends(self, commit: Commit, ancestor: Commit) -> bool:
         """Whether `ancestor` is `commit` or one of its ancestors. Raises GitError where a shallow history hides it."""
         _demand_names(commit, ancestor)
-        unreached = self._scratch.run("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
-        if not unreached.strip():
+        if reaches(self._scratch, commit, ancestor):
             return True
         if self._scratch.shallow:
             self.demand_complete(self.range(ancestor, commit))
@@ -242,11 +242,12 @@ class GitRepo:
         return tuple(os.fsdecode(path) for path in out.split(b"\0") if path)
 
     def bringing(self, old: Commit, new: Commit, *, limit: int) -> tuple[tuple[Bringing, ...], int]:
-        """The newest `limit` commits of `old..new`, and how many there are in all."""
+        """The newest `limit` commits of `old..new`, then the older ones that say they break something; and how many
+        commits there are in all."""
         names = self.range(old, new)
-        newest = list(reversed(names[-limit:])) if limit else []
-        found = self._objects.commits(newest)
-        return tuple(Bringing(one.name, one.subject, is_breaking(one.message)) for one in found), len(names)
+        read = self._objects.commits(list(reversed(names)))
+        found = (Bringing(one.name, one.subject, is_breaking(one.message)) for one in read)
+        return tuple(one for at, one in enumerate(found) if at < limit or one.breaking), len(names)
 
     def written_by(self, commit: Commit, files: Mapping[str, str]) -> Mapping[str, bytes]:
         """path → the commit object that last touched it and left it as the object that `files` names."""

@@ -51,12 +51,22 @@ class Origin:
 )
 @click.option("--branch", default=BRANCH, show_default=True, help="The protected release branch.")
 @click.option("--upstream", default="master", show_default=True, help="The branch every fix lands on first.")
+@click.option(
+    "--break-glass", is_flag=True, help="Let two owners pass one head in an emergency [default: nobody can]."
+)
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.option(
     "--output", metavar="FILE", help="Where to write [default: guard.toml at the root of the repository]."
 )
 def init(
-    *, forge: str | None, repository: str | None, branch: str, upstream: str, force: bool, output: str | None
+    *,
+    forge: str | None,
+    repository: str | None,
+    branch: str,
+    upstream: str,
+    break_glass: bool,
+    force: bool,
+    output: str | None,
 ) -> None:
     """Write a commented policy with the complete catalogue: five groups, 28 gates, SEV-1 and SEV-2.
 
@@ -70,7 +80,11 @@ def init(
     origin = _origin(root)
     chosen = repository or origin.repository or root.name or "repository"
     text = filled_catalogue(
-        forge=forge or origin.forge or "local", repository=chosen, branch=branch, upstream=upstream
+        forge=forge or origin.forge or "local",
+        repository=chosen,
+        branch=branch,
+        upstream=upstream,
+        break_glass=break_glass,
     )
     if output == "-":
         click.echo(text, nl=False)
@@ -85,13 +99,16 @@ def catalogue_template() -> str:
     return resources.files("guard").joinpath("catalogue.toml").read_text(encoding="utf-8")
 
 
-def filled_catalogue(*, forge: str, repository: str, branch: str, upstream: str) -> str:
+def filled_catalogue(
+    *, forge: str, repository: str, branch: str, upstream: str, break_glass: bool = False
+) -> str:
     """The catalogue for one repository, known to be valid. Raises UsageError for a name that no policy can hold."""
     owner = repository.rpartition("/")[0].partition("/")[0]
     group = f"@{owner}/" if owner else "@"
     template = catalogue_template().replace('"{{ci}}"', CI[forge])
     promote = PROMOTE if branch == BRANCH else ""
     text = template if promote else _without_promote(template)
+    text = text if break_glass else _without_break_glass(text)
     text = _fill(
         text,
         {
@@ -128,6 +145,13 @@ def _without_promote(text: str) -> str:
         'promote = "{{promote}}"',
         '# promote = "scripts/ci/promote.sh"    # the script that moves the branch; without one the guard does',
     )
+
+
+def _without_break_glass(text: str) -> str:
+    """The table stays to be read, and says nothing."""
+    head, table, rest = text.partition("[break_glass]\n")
+    lines, _, rest = rest.partition("\n\n")
+    return head + "".join(f"# {line}\n" for line in (table + lines).splitlines()) + "\n" + rest
 
 
 def _root(folder: Path) -> Path:

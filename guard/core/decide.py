@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from guard.core.facts import Facts
+from guard.core.forge_words import Forge
 from guard.core.model import Candidate, Decision, Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.policy import Policy
 from guard.core.policy_branch import Branch
@@ -131,27 +132,16 @@ def _judge(
     waiving: Waiving,
 ) -> list[Verdict]:
     candidate = question.candidate
+    forge: Forge | None = policy.project.forge if policy else None
     approvals = _approvals(policy, facts, candidate)
     verdicts: list[Verdict] = []
     for rule in ALL_RULES:
         if rule not in asked:
             continue
         if rule == "candidate":
-            verdicts.append(judge_candidate(candidate, facts.candidate, forks=branch.forks))
+            verdicts.append(judge_candidate(candidate, facts.candidate, forks=branch.forks, forge=forge))
         elif rule == "lineage":
-            roles = (
-                approved_roles(policy.approvals, facts.approvals, facts.members, head=candidate.new)
-                if policy
-                else ()
-            )
-            deeds = (
-                approval_deeds(policy.approvals, facts.approvals, facts.members, head=candidate.new)
-                if policy
-                else {}
-            )
-            verdicts.append(
-                judge_lineage(facts.lineage, branch.lineage, approved=frozenset(roles), deeds=deeds)
-            )
+            verdicts.append(_lineage(policy, branch, facts, candidate))
         elif rule == "approvals":
             verdicts.append(approvals)
         elif rule == "readiness" and policy:
@@ -168,8 +158,19 @@ def _judge(
             if policy.queue is not None:
                 verdicts.append(judge_queue(policy.queue, facts.queue))
         elif rule == "incidents" and policy:
-            verdicts.append(judge_incidents(policy.incidents.labels, facts.incidents, waiving=waiving))
+            labels = policy.incidents.labels
+            home = policy.project.forge
+            verdicts.append(judge_incidents(labels, facts.incidents, waiving=waiving, forge=home))
     return verdicts
+
+
+def _lineage(policy: Policy | None, branch: Branch, facts: Facts, candidate: Candidate) -> Verdict:
+    if policy is None:
+        return judge_lineage(facts.lineage, branch.lineage, approved=frozenset(), deeds={})
+    rule, head = policy.approvals, candidate.new
+    roles = approved_roles(rule, facts.approvals, facts.members, head=head)
+    deeds = approval_deeds(rule, facts.approvals, facts.members, head=head, forge=policy.project.forge)
+    return judge_lineage(facts.lineage, branch.lineage, approved=roles, deeds=deeds)
 
 
 def _approvals(policy: Policy | None, facts: Facts, candidate: Candidate) -> Verdict:
@@ -182,5 +183,10 @@ def _approvals(policy: Policy | None, facts: Facts, candidate: Candidate) -> Ver
     known = facts.guarding
     guarding = ("it is not known whether guard.toml",) if isinstance(known, Unknown) else known.value
     return judge_approvals(
-        policy.approvals, facts.approvals, facts.members, head=candidate.new, guarding=guarding
+        policy.approvals,
+        facts.approvals,
+        facts.members,
+        head=candidate.new,
+        guarding=guarding,
+        forge=policy.project.forge,
     )

@@ -169,8 +169,8 @@ class Bringing:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a promotion changes since the last one: the newest of its commits first (`count` of all), and every path,
-    bytes outside UTF-8 as surrogates."""
+    """What a promotion changes since the last one: the newest of its commits first (`count` of all), behind them the
+    older ones that break something, and every path, bytes outside UTF-8 as surrogates."""
 
     commits: tuple[Bringing, ...]
     count: int

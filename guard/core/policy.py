@@ -237,7 +237,8 @@ class When(Table):
     )
     environment: Name | None = Field(
         default=None,
-        description="an environment: it applies to promotions out of or into it (see `environments` of the branch)",
+        description="an environment that some branch names in `environments`: it applies to promotions out of"
+        " or into it",
     )
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from guard.core.policy import ApprovalRule, BreakGlass, Incidents, Waivers
+from guard.core.policy_branch import Branch
 from guard.core.policy_names import GROUPS, RULES
 from guard.core.policy_problems import Found, guess, one_of
 from guard.core.toml_lines import KeyPath
@@ -24,6 +25,7 @@ def reference_problems(data: Data, lines: Mapping[KeyPath, int]) -> list[Found]:
         *_empty_groups(data),
         *_own_upstreams(data),
         *_case_twins(data, lines),
+        *_unlisted_environments(data),
     ]
 
 
@@ -137,6 +139,26 @@ def _case_twins(data: Data, lines: Mapping[KeyPath, int]) -> Iterator[Found]:
                 ("branches", name),
                 f"differs from {twin!r} on line {line} only in upper and lower case; expected one of the two",
             )
+
+
+def _unlisted_environments(data: Data) -> Iterator[Found]:
+    """A gate for an environment that no branch's step has would never apply, and nobody would miss it."""
+    steps = [
+        branch.get("environments", Branch.model_fields["environments"].default)
+        for _, branch in _branches(data)
+    ]
+    known = [
+        name for step in steps if isinstance(step, list | tuple) for name in step if isinstance(name, str)
+    ]
+    listed = list(dict.fromkeys(name.strip() for name in known))
+    for index, gate in _gates(data):
+        name = _table(gate, "when").get("environment")
+        if isinstance(name, str) and listed and name.strip() not in listed:
+            message = (
+                f"no branch's step has the environment {name!r}, so the gate would never apply; "
+                f"{guess(name, listed)}expected {one_of(listed)}"
+            )
+            yield ("gates", index, "when", "environment"), message
 
 
 def _table(data: Data, key: str) -> Data:

@@ -32,11 +32,11 @@ def beside(judged: Judged, changes: Fact[Changes] | None) -> dict[str, Any]:
 
 
 def _changes(changes: Changes) -> dict[str, Any]:
-    commits = changes.commits[:ROWS]
+    commits, breaking = changes.commits[:ROWS], [one for one in changes.commits if one.breaking]
     return {
         "title": changes_title(changes),
         "commits": [_commit(one) for one in commits],
-        "breaking": [_commit(one) for one in commits if one.breaking],
+        "breaking": [_commit(one) for one in breaking[:ROWS]],
         "paths": [shown_path(path)[:300] for path in changes.paths[:ROWS]],
     }
 

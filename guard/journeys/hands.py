@@ -43,7 +43,7 @@ def approval_facts(
     if nameless:
         return Unknown(
             f"nobody knows who opened proposal {', '.join(nameless)}, so nobody can be told not to approve it",
-            fix="open it with: guard propose",
+            fix="open it anew, as somebody who is known (without a forge: guard propose)",
             who=("author",),
         )
     written = git.authorship(candidate.old, candidate.new, origins=origins)

@@ -33,6 +33,7 @@ def changes_markdown(changes: Changes, judged: Sequence[CommitVerdict] = ()) -> 
         yield "Breaking changes:"
         yield ""
         yield from (f"- {_commit(one)}" for one in breaking[:COMMITS])
+        yield from _more(len(breaking) - COMMITS)
         yield ""
     yield "Commits:"
     yield ""

@@ -175,6 +175,8 @@ def _served(ids: Sequence[str]) -> str:
 
 def _or_comment(action: Action) -> str:
     """A sign-off can be given right here; what else people do on a forge, they do with its own buttons."""
+    if action.text.startswith("guard evidence "):
+        return " (in CI, with GUARD_SERVICE_URL set)"
     found = re.match(r"guard signoff ([a-z0-9.-]+)( |$)", action.text)
     return f"; or comment {code(f'/guard signoff {found[1]}')}" if found else ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from guard.adapters.ancestry import reaches
 from guard.adapters.git_process import Scratch
 from guard.adapters.lineage.history import Book, History, reachable
 from guard.adapters.lineage.links import Claimed
@@ -139,7 +140,5 @@ class Reverts:
     def _merged(self, merge: Commit, origin: Commit) -> bool:
         """Whether `merge` is a merge that brought `origin`."""
         parents = self._book[merge].parents
-        return len(parents) > 1 and self._reaches(merge, origin) and not self._reaches(parents[0], origin)
-
-    def _reaches(self, commit: Commit, ancestor: Commit) -> bool:
-        return not self._scratch.run("rev-list", "--max-count=1", ancestor, f"^{commit}", "--").strip()
+        reached = len(parents) > 1 and reaches(self._scratch, merge, origin)
+        return reached and not reaches(self._scratch, parents[0], origin)

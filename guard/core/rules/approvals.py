@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from guard.core.facts import Approval, ApprovalFacts, Objection
+from guard.core.forge_words import Forge, approve, withdraw_objection
 from guard.core.model import (
     Commit,
     Deed,
@@ -52,9 +53,11 @@ def judge_approvals(
     *,
     head: Commit,
     guarding: Sequence[str] = (),
+    forge: Forge = "local",
 ) -> Verdict:
     """Pass when the required roles can be given to as many different people who approved `head`, and no holder of
-    one objects. `guarding` are the changed paths that the guard rests on, or why they are not known."""
+    one objects. `guarding` are the changed paths that the guard rests on, or why they are not known; `forge` is where
+    people approve."""
     if isinstance(facts, Unknown):
         return undecided(ID, TITLE, facts, code="approvals.unknown")
     roles = tuple(dict.fromkeys((*rule.roles, *(OWNERS if guarding else ()))))
@@ -66,10 +69,12 @@ def judge_approvals(
     because = f"; both owners are needed, because {guarding[0]} changes" if guarding else ""
     first = _deeds(_unknown_authorship(rule, facts.value, approved=True))
     missing = (
-        _missing(role, eligible, given, sorted_, members, head=head, because=because, first=first)
+        _missing(
+            role, eligible, given, sorted_, members, head=head, because=because, first=first, forge=forge
+        )
         for role in asked
     )
-    findings = (*unknown, *_objections(facts.value, members, roles), *missing)
+    findings = (*unknown, *_objections(facts.value, members, roles, forge=forge), *missing)
     if findings:
         return blocked(ID, TITLE, *findings)
     summary = f"Approved: {', '.join(f'{role} owner' for role in roles)}"
@@ -85,14 +90,19 @@ def approved_roles(
         return frozenset()
     if facts.value.objections and any(isinstance(fact, Unknown) for fact in members.values()):
         return frozenset()
-    if _objections(facts.value, members, tuple(members)):
+    if any(_held(one, members, tuple(members)) for one in facts.value.objections):
         return frozenset()
     counted = _sort(rule, facts.value, head=head).counted
     return frozenset(role for role in members if _eligible(role, counted, members))
 
 
 def approval_deeds(
-    rule: ApprovalRule, facts: Fact[ApprovalFacts], members: Members, *, head: Commit
+    rule: ApprovalRule,
+    facts: Fact[ApprovalFacts],
+    members: Members,
+    *,
+    head: Commit,
+    forge: Forge = "local",
 ) -> dict[str, tuple[Deed, ...]]:
     """What has to be done before `approved_roles` gives each of the roles that it does not give."""
     if isinstance(facts, Unknown):
@@ -100,7 +110,7 @@ def approval_deeds(
         return dict.fromkeys(members, unread)
     first = (
         *_deeds(_unknown_authorship(rule, facts.value, approved=True)),
-        *_deeds(_objections(facts.value, members, tuple(members))),
+        *_deeds(_objections(facts.value, members, tuple(members), forge=forge)),
         *(_deeds(_unknown_members(tuple(members), members)) if facts.value.objections else ()),
     )
     counted = _sort(rule, facts.value, head=head).counted
@@ -109,7 +119,8 @@ def approval_deeds(
         if isinstance(holders, Unknown):
             own = _deeds(_unknown_members((role,), members))
         else:
-            own = () if _eligible(role, counted, members) else (Deed(_ask(role, head), (role,)),)
+            ask = Deed(_ask(role, head, "a", forge), (role,))
+            own = () if _eligible(role, counted, members) else (ask,)
         found[role] = (*first, *own)
     return found
 
@@ -118,8 +129,8 @@ def _deeds(findings: Sequence[Finding]) -> tuple[Deed, ...]:
     return tuple(dict.fromkeys(deed for one in findings for way in deeds_of(one) for deed in way))
 
 
-def _ask(role: str, head: Commit, another: str = "a") -> str:
-    return f"ask {another} {role} owner to approve {head[:10]}: guard approve --head {head}"
+def _ask(role: str, head: Commit, another: str, forge: Forge) -> str:
+    return f"ask {another} {role} owner to approve {head[:10]}{approve(forge, head)}"
 
 
 def match_roles(eligible: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -184,21 +195,26 @@ def _eligible(role: str, counted: Sequence[Approval], members: Members) -> tuple
     return tuple(sorted({one.actor.strip().casefold() for one in counted if one.actor in holders.value}))
 
 
-def _objections(facts: ApprovalFacts, members: Members, roles: Sequence[str]) -> tuple[Finding, ...]:
+def _objections(
+    facts: ApprovalFacts, members: Members, roles: Sequence[str], *, forge: Forge
+) -> tuple[Finding, ...]:
     """A holder of a role who asked for changes stops the proposal, whatever its head is by now, until they withdraw
     that; who holds no role, or no longer, stops nothing."""
     findings = []
     for one in sorted(facts.objections, key=lambda one: (one.actor, one.at)):
-        held = tuple(role for role in roles if _holds(one.actor, members.get(role, Unknown(""))))
-        if held:
-            findings.append(_objection(one, held))
+        if held := _held(one, members, roles):
+            findings.append(_objection(one, held, forge=forge))
     return tuple(findings)
 
 
-def _objection(one: Objection, held: tuple[str, ...]) -> Finding:
+def _held(one: Objection, members: Members, roles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(role for role in roles if _holds(one.actor, members.get(role, Unknown(""))))
+
+
+def _objection(one: Objection, held: tuple[str, ...], *, forge: Forge) -> Finding:
     said = f"; {one.dismissed_by} dismissed that, which only {one.actor} can" if one.dismissed_by else ""
     message = f"{one.actor}, {' and '.join(held)} owner, asked for changes at {_when(one.at)}{said}"
-    fix = f"answer what {one.actor} asked for; approving, or dismissing their own review, withdraws it"
+    fix = f"answer what {one.actor} asked for; {withdraw_objection(forge)}"
     deeds = ((Deed(fix, ("author",)),),)
     return Finding("approvals.changes-requested", message, one.source, fix, ("author", *held), deeds=deeds)
 
@@ -225,7 +241,7 @@ def _unknown_authorship(
         Finding(
             "approvals.authorship.unknown",
             f"it is not known who is the {kind} of this change, so nobody can be told not to approve it",
-            fix="open the proposal with: guard propose"
+            fix="open it anew, as somebody who is known (without a forge: guard propose)"
             if kind == "proposer"
             else "check the repository: git fsck",
             who=("author",) if kind == "proposer" else ("operator",),
@@ -260,6 +276,7 @@ def _missing(
     head: Commit,
     because: str = "",
     first: tuple[Deed, ...] = (),
+    forge: Forge = "local",
 ) -> Finding:
     """`first` is what has to be done before any approval counts."""
     if eligible[role]:
@@ -271,7 +288,7 @@ def _missing(
         why = f"no {role} owner's approval of {head[:10]} counts"
         reasons = _not_counted(role, sorted_, members)
         why += f": {reasons}" if reasons else ""
-    fix = _ask(role, head, "another" if eligible[role] else "a")
+    fix = _ask(role, head, "another" if eligible[role] else "a", forge)
     return Finding(
         f"approvals.{role}.missing",
         why + because,

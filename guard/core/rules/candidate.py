@@ -6,6 +6,7 @@ Source: docs/architecture.md, "what a promotion is"; no policy can switch this r
 from __future__ import annotations
 
 from guard.core.facts import CandidateFacts, Proposal
+from guard.core.forge_words import Forge, propose
 from guard.core.model import Candidate, Fact, Finding, Known, Outcome, Unknown, Verdict, blocked, undecided
 
 ID = "candidate"
@@ -14,9 +15,12 @@ DRAFT = "candidate.draft"
 """Proposals that are drafts: they are judged in full, and never promoted."""
 
 
-def judge_candidate(candidate: Candidate, facts: CandidateFacts, *, forks: bool = False) -> Verdict:
+def judge_candidate(
+    candidate: Candidate, facts: CandidateFacts, *, forks: bool = False, forge: Forge | None = "local"
+) -> Verdict:
     """Pass when there is something to promote, it only adds to the branch, and one open proposal stands for it,
-    which comes from a fork only where the policy admits `forks`."""
+    which comes from a fork only where the policy admits `forks`. `forge` is where one proposes, None where no policy
+    tells."""
     if candidate.new == candidate.old:
         nothing = Finding(
             "candidate.nothing",
@@ -27,7 +31,7 @@ def judge_candidate(candidate: Candidate, facts: CandidateFacts, *, forks: bool 
         return blocked(ID, TITLE, nothing)
     findings = (
         *_descent(candidate, facts.descends),
-        *_proposal(candidate, facts.proposals, forks=forks),
+        *_proposal(candidate, facts.proposals, forks=forks, forge=forge),
         *_policy(facts.policy_harm),
     )
     if findings:
@@ -58,13 +62,13 @@ def _descent(candidate: Candidate, descends: Fact[bool]) -> tuple[Finding, ...]:
 
 
 def _proposal(
-    candidate: Candidate, proposals: Fact[tuple[Proposal, ...]], *, forks: bool
+    candidate: Candidate, proposals: Fact[tuple[Proposal, ...]], *, forks: bool, forge: Forge | None
 ) -> tuple[Finding, ...]:
     if isinstance(proposals, Unknown):
         return undecided(ID, TITLE, proposals, code="candidate.proposals-unknown").findings
     mine = _of_candidate(candidate, proposals.value)
     if not mine:
-        return (_no_proposal(candidate, proposals.value),)
+        return (_no_proposal(candidate, proposals.value, forge=forge),)
     findings = [_from_fork(proposal) for proposal in mine if proposal.from_fork and not forks]
     findings += [_draft(proposal) for proposal in mine if proposal.draft]
     if len(mine) > 1:
@@ -100,13 +104,13 @@ def _of_candidate(candidate: Candidate, proposals: tuple[Proposal, ...]) -> tupl
     return tuple(one for one in proposals if one.head == candidate.new and one.target == candidate.branch)
 
 
-def _no_proposal(candidate: Candidate, proposals: tuple[Proposal, ...]) -> Finding:
+def _no_proposal(candidate: Candidate, proposals: tuple[Proposal, ...], *, forge: Forge | None) -> Finding:
     others = sorted(f"{one.id} at {one.head[:10]}" for one in proposals if one.target == candidate.branch)
     elsewhere = f"; open are {', '.join(others[:3])}" if others else ""
     return Finding(
         "candidate.no-proposal",
         f"{candidate.new[:10]} is not the head of any open proposal into {candidate.branch}{elsewhere}",
-        fix=f"guard propose --target {candidate.branch} --head {candidate.new} (or: guard promote --prepare)",
+        fix=propose(forge, candidate.branch, candidate.new),
         who=("author",),
         outcome=Outcome.MISSING,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guard.core.facts import Incident
+from guard.core.forge_words import Forge, close_incident
 from guard.core.model import Fact, Finding, Outcome, Unknown, Verdict, blocked, undecided
 from guard.core.rules.waivers import NOTHING_WAIVED, Waiving
 
@@ -12,7 +13,11 @@ ID = "incidents"
 
 
 def judge_incidents(
-    labels: Sequence[str], incidents: Fact[tuple[Incident, ...]], *, waiving: Waiving = NOTHING_WAIVED
+    labels: Sequence[str],
+    incidents: Fact[tuple[Incident, ...]],
+    *,
+    waiving: Waiving = NOTHING_WAIVED,
+    forge: Forge = "local",
 ) -> Verdict:
     """Pass when the forge was asked for these labels and surely has no open incident with one of them.
 
@@ -33,18 +38,18 @@ def judge_incidents(
         return undecided(ID, title, incidents, code="incidents.unknown")
     if not incidents.value:
         return Verdict(ID, title, Outcome.PASS, summary="none")
-    findings, until = waiving.over(ID, tuple(_open(incident) for incident in incidents.value))
+    findings, until = waiving.over(ID, tuple(_open(one, forge) for one in incidents.value))
     if until is None or any(not finding.outcome.allows for finding in findings):
         return blocked(ID, title, *findings)
     summary = f"waived: {'; '.join(finding.message for finding in findings)}"
     return Verdict(ID, title, Outcome.WAIVED, summary=summary, findings=findings, next_change_at=until)
 
 
-def _open(incident: Incident) -> Finding:
+def _open(incident: Incident, forge: Forge) -> Finding:
     return Finding(
         "incidents.open",
         f"{incident.label} {incident.id}: {incident.title}",
         where=incident.url or incident.id,
-        fix=f"resolve it, then close it: guard incident close {incident.id}",
+        fix=close_incident(forge, incident.id),
         who=("release-owner",),
     )

@@ -399,12 +399,14 @@ class GitHubState:
         self.labellings.append(
             Labelled(next(self._ids), pull.number, name, self.account(by) if by else None, self.now())
         )
+        self.said("pull_request", "labeled", pull)
 
     def unlabel(self, pull: Pull, name: str, *, by: str) -> None:
         pull.labels.remove(name)
         self.labellings.append(
             Labelled(next(self._ids), pull.number, name, self.account(by), self.now(), is_added=False)
         )
+        self.said("pull_request", "unlabeled", pull)
 
     def check(self, commit: str, name: str, conclusion: str | None) -> CheckRun:
         """A check run; without a conclusion it is still running."""
