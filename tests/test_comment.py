@@ -19,7 +19,6 @@ from guard.core.model import Commit, Decision, Finding, Known, Outcome
 from guard.core.policy_branch import Lineage
 from guard.core.rules.lineage import judge_commits
 from guard.render.comment import (
-    LIMIT,
     MARKER,
     Answer,
     Subject,
@@ -29,6 +28,7 @@ from guard.render.comment import (
 )
 from guard.render.status import decision_status, undecided_status, waiting_status
 from tests.builders import NEW, NOW, OLD, UPSTREAM, decision, finding, verdict
+from tests.harmless import harmless
 
 RECORD = "sha256:" + "2" * 64
 PAGE = "https://guard.example.com/decisions/x/y"
@@ -84,22 +84,6 @@ def everything(text: str) -> str:
         strangers=(text,),
     )  # fmt: skip
     return decision_comment(blocked(text), about)
-
-
-def harmless(body: str) -> None:
-    assert len(body) <= LIMIT
-    for line in body.splitlines():
-        assert not re.match(r"(?:[\s>*+-]|\d+[.)]|\[[ xX]\])*/", line), line
-    assert not re.search(r"[@#!]\w", body)
-    assert not re.search(r"(?i)\bwww\.", body)
-    assert not re.search(r"[\u202a-\u202e\u2066-\u2069\u200b-\u200f]", body)
-    assert "![" not in body
-    assert not re.search(r"\w://", body)
-    spoken = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", body)
-    tags = set(re.findall(r"<[^>]*>?", spoken))
-    assert tags <= {MARKER, "<details>", "</details>", "<summary>", "</summary>"}
-    assert spoken.count("<details>") == spoken.count("</details>")
-    assert spoken.count("<!--") == 1
 
 
 def bones(body: str) -> list[str]:

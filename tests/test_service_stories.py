@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harmless import harmless
 from tests.service_sides import BOTH
 from tests.service_world import ServiceWorld, policy
 from tests.stories import go, opened
@@ -156,10 +156,5 @@ def test_nothing_from_outside_does_anything_in_the_comment(world: ServiceWorld) 
         world.settle(url)
         body = world.comment(proposal)
         assert "/merge" in body
-        assert not any(line.lstrip(" >*-+\t").startswith("/") for line in body.splitlines())
-        assert not re.search(r"[@#!]\w", body)
-        assert not re.search(r"!\[|<img|\[[xX]\]|\w://", body.replace("- \\[", ""))
-        assert body.count("release-guard:promotion -->") == 1
-        assert "\u202e" not in body
-        assert body.count("<details>") == body.count("</details>")
+        harmless(body)
         assert world.side.carried_out() == []
