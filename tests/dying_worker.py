@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,11 +28,17 @@ class DyingLedger(SqlLedger):
     kind = ""
 
     def append(
-        self, kind: str, body: Mapping[str, object], *, at: datetime, once: str | None = None
+        self,
+        kind: str,
+        body: Mapping[str, object],
+        *,
+        at: datetime,
+        once: str | None = None,
+        parts: Iterable[bytes] = (),
     ) -> Entry:
         if self.kind == f"before:{kind}":
             os.kill(os.getpid(), signal.SIGKILL)
-        entry = super().append(kind, body, at=at, once=once)
+        entry = super().append(kind, body, at=at, once=once, parts=parts)
         if self.kind == kind:
             os.kill(os.getpid(), signal.SIGKILL)
         return entry

@@ -72,6 +72,10 @@ class Side(Protocol):
         ...
 
     def approve(self, proposal: str, *, by: str) -> None: ...
+    def program(self, name: str) -> str:
+        """A bot of this name; the login that the forge gives it."""
+        ...
+
     def withdraw(self, proposal: str, *, by: str) -> None: ...
     def comment(self, proposal: str, body: str, *, by: str, program: bool = False) -> str:
         """Its id. `program`: a bot wrote it."""
@@ -197,6 +201,9 @@ class GitLabSide:
             self.state, issue, "open" if open else "close", by=self.state.user("ann")
         )
         self._waiting.append(gitlab_deliveries.Hook(token=SECRET).deliver("Issue Hook", body))
+
+    def program(self, name: str) -> str:
+        return self.state.join(name, bot=True).username
 
     def approve(self, proposal: str, *, by: str) -> None:
         self.state.approve(self._request(proposal), by=by)
@@ -372,6 +379,9 @@ class GitHubSide:
             self.state.open_issue("Down", "SEV-1", by="ann")
         else:
             self.state.close_issue(list(self.state.issues.values())[-1], by="sam")
+
+    def program(self, name: str) -> str:
+        return self.state.account(f"{name}[bot]").login
 
     def approve(self, proposal: str, *, by: str) -> None:
         self.state.review(self._pull(proposal), by=by)

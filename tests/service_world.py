@@ -144,10 +144,10 @@ class ServiceWorld:
             yield url
 
     def commit(
-        self, message: str, files: Mapping[str, str | bytes] | None = None, *, push: bool = True
+        self, message: str, files: Mapping[str, str | bytes] | None = None, *, push: bool = True, **extra: str
     ) -> str:
         """A commit on the clone's branch, known to the forge; on master it is pushed there."""
-        made = self.work.commit(message, files)
+        made = self.work.commit(message, files, **extra)
         name = self.work.git("symbolic-ref", "--short", "HEAD")
         target = "master" if name == "master" else f"work-{made[:10]}"
         if push:

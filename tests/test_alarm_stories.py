@@ -16,7 +16,7 @@ from guard.journeys.alarm import latest_alarm
 from guard.journeys.reconcile import expected_head
 from guard.wiring_service import Service
 from tests.branch_hands import alarm_statuses, event, issues, move, press_merge
-from tests.service_sides import BOTH, BRANCH, LESSER
+from tests.service_sides import BOTH, BRANCH
 from tests.service_world import ServiceWorld
 from webhook_app.worker import Sweeper
 
@@ -64,7 +64,7 @@ def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarded]
     made.world.close()
 
 
-@pytest.fixture(params=LESSER)
+@pytest.fixture(params=BOTH)
 def one_guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarded]:
     made = Guarded(tmp_path, request.param)
     yield made

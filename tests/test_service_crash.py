@@ -20,7 +20,7 @@ from tests.doubles.server import Answer, Fault
 from tests.gitrepo import clean_environment
 from tests.service_sides import BOTH
 from tests.service_world import ServiceWorld
-from tests.stories import go, opened
+from tests.stories import go, opened, said
 from webhook_app.worker import Worker
 
 
@@ -30,6 +30,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceWor
         yield made
 
 
+PERMISSIONS = {"gitlab": "membership in the group", "github": "Members: read (organisation)"}
+"""What has to be granted for the members of a role's group to be read."""
 COMMENTS = {"gitlab": "/notes", "github": "/comments"}
 
 
@@ -97,6 +99,7 @@ def test_what_cannot_be_read_to_the_last_try_is_said(world: ServiceWorld) -> Non
         world.work_off()
         assert "success" not in world.status(head).state
         assert "**NO-GO**" in world.comment(proposal)
+        assert PERMISSIONS[world.side.name] in said(world, proposal)
         world.side.server().recover()
         world.wake()
         world.work_off()

@@ -112,6 +112,51 @@ def test_what_the_guard_rests_on_needs_both_owners_whatever_the_policy_says(
     world.close()
 
 
+def test_two_owners_are_two_people_and_none_of_them_a_bot(world: ServiceWorld) -> None:
+    """Who holds both roles counts for one of them, whichever is needed; a bot in a role's group counts for none."""
+    with world.serving() as url:
+        robot = world.side.program("robot")
+        world.side.role("platform-owners", "ann", "pat", robot)
+        world.side.role("security-owners", "sam", "pat", robot)
+        head = world.commit("a fix", {"app": "2\n"})
+        proposal = world.side.propose(head)
+        world.submit(url, head)
+        world.side.approve(proposal, by=robot)
+        world.settle(url)
+        assert f"{robot} is a bot" in said(world, proposal)
+        world.side.approve(proposal, by="pat")
+        world.settle(url)
+        assert world.status(head).state == "failure"
+        assert "no second person of the role" in said(world, proposal)
+        # Whichever of the two comes, pat counts for the other one.
+        world.side.approve(proposal, by="ann")
+        world.settle(url)
+        assert world.status(head).state == "success", said(world, proposal)
+        world.side.withdraw(proposal, by="ann")
+        world.side.approve(proposal, by="sam")
+        world.settle(url)
+        assert world.status(head).state == "success", said(world, proposal)
+
+
+def test_nobody_approves_what_they_wrote_even_where_somebody_else_picked_it(world: ServiceWorld) -> None:
+    """The original author of a pick, the proposer, and whoever pushed; each said by name."""
+    with world.serving() as url:
+        world.side.address("sam", "sam@example.com")
+        origin = world.commit("sam's fix", {"app": "2\n"}, GIT_AUTHOR_EMAIL="sam@example.com")
+        world.work.git("switch", "-q", "-c", "picked", world.first)
+        world.work.git("cherry-pick", "-x", "--no-commit", origin)
+        head = world.commit(f"a pick\n\n(cherry picked from commit {origin})")
+        proposal = world.side.propose(head, by="pat")
+        for person in ("pat", "sam"):
+            world.side.approve(proposal, by=person)
+        world.settle(url)
+        comment = said(world, proposal)
+        assert "sam is the change's original-author" in comment
+        assert "pat is the change's proposer" in comment
+        assert "approvals.platform.missing" in comment
+        assert "approvals.security.missing" in comment
+
+
 def test_nobody_approves_what_their_address_is_in(world: ServiceWorld) -> None:
     """As a co-author whose address only the forge, or nobody but the policy, can tell the owner of."""
     with world.serving() as url:
