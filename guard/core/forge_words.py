@@ -40,6 +40,16 @@ def propose(forge: Forge | None, branch: str, head: Commit) -> str:
     return f"push a branch whose head is {head[:10]} and open a {what} from it into {branch}"
 
 
+def catch_up(forge: Forge | None, branch: str) -> str:
+    """What a proposal needs that has not got all of the branch."""
+    if forge in {"gitlab", "github"}:
+        return (
+            f"merge {branch} into the proposal's branch and push it (approvals given before stay where the policy keeps"
+            " target-merge)"
+        )
+    return "guard promote --prepare makes the merge on a proposal branch; promote that"
+
+
 def close_incident(forge: Forge, incident: str) -> str:
     if forge == "local":
         return f"resolve it, then close it: guard incident close {incident}"

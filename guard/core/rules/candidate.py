@@ -6,7 +6,7 @@ Source: docs/architecture.md, "what a promotion is"; no policy can switch this r
 from __future__ import annotations
 
 from guard.core.facts import CandidateFacts, Proposal
-from guard.core.forge_words import Forge, propose
+from guard.core.forge_words import Forge, catch_up, propose
 from guard.core.model import Candidate, Fact, Finding, Known, Outcome, Unknown, Verdict, blocked, undecided
 
 ID = "candidate"
@@ -30,7 +30,7 @@ def judge_candidate(
         )
         return blocked(ID, TITLE, nothing)
     findings = (
-        *_descent(candidate, facts.descends),
+        *_descent(candidate, facts.descends, forge=forge),
         *_proposal(candidate, facts.proposals, forks=forks, forge=forge),
         *_policy(facts.policy_harm),
     )
@@ -45,7 +45,7 @@ def _summary(candidate: Candidate, facts: CandidateFacts) -> str:
     return f"{candidate.new[:10]} descends from {candidate.old[:10]} and is the head of {named}"
 
 
-def _descent(candidate: Candidate, descends: Fact[bool]) -> tuple[Finding, ...]:
+def _descent(candidate: Candidate, descends: Fact[bool], *, forge: Forge | None) -> tuple[Finding, ...]:
     if isinstance(descends, Unknown):
         return undecided(ID, TITLE, descends, code="candidate.unknown").findings
     if descends.value:
@@ -55,7 +55,7 @@ def _descent(candidate: Candidate, descends: Fact[bool]) -> tuple[Finding, ...]:
     finding = Finding(
         "candidate.not-descendant",
         message,
-        fix="guard promote --prepare makes the merge on a proposal branch; promote that",
+        fix=catch_up(forge, candidate.branch),
         who=("author",),
     )
     return (finding,)
