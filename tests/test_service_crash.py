@@ -75,18 +75,6 @@ def test_killed_between_recording_and_publishing(world: ServiceWorld) -> None:
         assert len(world.recorded()) == 1
 
 
-def test_a_forge_that_fails_for_a_while(world: ServiceWorld) -> None:
-    with world.serving() as url:
-        head = world.commit("a fix", {"app": "2\n"})
-        proposal = world.side.propose(head)
-        world.side.deliver(url)
-        world.side.server().fail(Fault("status", times=8))
-        world.work_off()
-        assert world.status(head).state == "failure"
-        assert world.status(head).description.startswith("NO-GO: ")
-        assert len(world.side.comments(proposal)) == 1
-
-
 def test_what_cannot_be_read_to_the_last_try_is_said(world: ServiceWorld) -> None:
     """The members cannot be read: a GO is taken back at the first try, and after the last one it is told why."""
     with world.serving() as url:
