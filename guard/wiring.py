@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from guard.core.errors import GitError, UsageError
 from guard.journeys.sources import Sources
 from guard.ports import Clock, Ledger
-from guard.wiring_readers import debt_reader, evidence_reader, operator_of, queue_reader, register_reader
+from guard.wiring_readers import (
+    debt_reader,
+    evidence_reader,
+    incident_reader,
+    operator_of,
+    queue_reader,
+    register_reader,
+)
 
 if TYPE_CHECKING:
     from guard.adapters.backup import Manifest
@@ -53,6 +60,7 @@ def clone_sources(repo: Path, *, bootstrap: Path | None = None) -> Sources:
         read_waivers=forge.waivers,
         read_debts=debts,
         read_queue=queue_reader(git, clock),
+        read_incidents=incident_reader(git, clock),
     )
 
 
@@ -85,6 +93,7 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
         read_asks=forge.break_glass,
         read_holds=forge.holds,
         read_queue=queue_reader(git, clock),
+        read_incidents=incident_reader(git, clock),
         read_waivers=forge.waivers,
         read_debts=debts,
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from guard.core.errors import SettingsError
 from guard.core.evidence import Leaf, Reading
 from guard.core.model import Candidate, Commit, Fact
-from guard.journeys.sources import DebtReader, EvidenceReader, QueueReader, RegisterReader
+from guard.journeys.sources import DebtReader, EvidenceReader, IncidentReader, QueueReader, RegisterReader
 from guard.ports import Clock, Forge, Git, Records
 
 if TYPE_CHECKING:
     from guard.adapters.evidence.operator import Operator
     from guard.core.allowed_signers import AllowedSigners
-    from guard.core.facts import DebtEntry
-    from guard.core.policy import TechDebt
+    from guard.core.facts import DebtEntry, Incident
+    from guard.core.policy import IncidentRegister, TechDebt
     from guard.settings import ServerHome
 
 
@@ -45,6 +45,19 @@ def queue_reader(git: Git, clock: Clock) -> QueueReader:
     from guard.adapters.evidence.queue import read_queue
 
     return lambda queue, candidate: read_queue(queue, git, candidate.upstream, now=clock.now())
+
+
+def incident_reader(git: Git, clock: Clock) -> IncidentReader:
+    """How an incident register is read."""
+
+    def read(
+        register: IncidentRegister, labels: tuple[str, ...], upstream: Commit
+    ) -> Fact[tuple[Incident, ...]]:
+        from guard.adapters.evidence.incidents import read_incident_register
+
+        return read_incident_register(register, labels, git, upstream, now=clock.now())
+
+    return read
 
 
 def register_reader(git: Git, clock: Clock) -> RegisterReader:

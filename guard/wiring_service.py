@@ -21,7 +21,14 @@ from guard.journeys.sources import MembersReader, Sources
 from guard.ports import Chat, Clock, Forge, Ledger, Voice
 from guard.service_settings import Secrets, ServiceSettings, load_secrets, load_service_settings
 from guard.settings import ServerHome, load_home
-from guard.wiring_readers import debt_reader, evidence_reader, operator_of, queue_reader, register_reader
+from guard.wiring_readers import (
+    debt_reader,
+    evidence_reader,
+    incident_reader,
+    operator_of,
+    queue_reader,
+    register_reader,
+)
 
 if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
@@ -117,6 +124,7 @@ class Service:
                     read_asks=records.break_glass,
                     read_holds=records.holds,
                     read_queue=queue,
+                    read_incidents=incident_reader(git, self.clock),
                     read_waivers=records.waivers,
                     read_debts=debt_reader(git, self.clock),
                 ),

@@ -186,7 +186,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ops = folder / "ops"
     shutil.copytree(repo.path / "ops", ops)
     observed = subprocess.Popen(
-        [sys.executable, "-m", "platform_control.observe", str(ops)], cwd=repo.path, stdout=subprocess.PIPE
+        [sys.executable, "-m", "platform_control.observe", str(ops)],
+        cwd=repo.path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert observed.stdout is not None
     port = int(observed.stdout.readline())

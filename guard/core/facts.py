@@ -94,12 +94,13 @@ class ApprovalFacts:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One open incident issue."""
+    """One open incident; `register` is the path of the register on upstream that tells of it, "" for the tracker's."""
 
     id: str
     label: str
     title: str
     url: str = ""
+    register: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,37 @@ class ApprovalRule(Table):
     )
 
 
+class IncidentRegister(Table):
+    """An incident register on upstream, with an id, a severity and a status for each incident."""
+
+    path: Path = Field(description="the path of the register on upstream, Markdown or YAML")
+    milder: tuple[Name, ...] = Field(
+        default=("SEV-3", "SEV-4", "SEV-5"),
+        description="the severities that stop nothing; any but these and `labels` is an error (`sev1` is `SEV-1`)",
+    )
+    open: tuple[Name, ...] = Field(
+        default=("open", "active", "investigating", "identified", "mitigated", "monitoring"),
+        min_length=1,
+        description="the statuses of an incident that is not over",
+    )
+    closed: tuple[Name, ...] = Field(
+        default=("closed", "resolved"),
+        min_length=1,
+        description="the statuses of one that is over; any other word is an error",
+    )
+    id_field: Name | None = Field(
+        default=None,
+        description="the column or key of the ids; `id`, or a Markdown table's first column, where none is named",
+    )
+    severity_field: Name | None = Field(
+        default=None,
+        description="the column or key of the severity; `severity`, `sev` or `label`, if none is named",
+    )
+    state_field: Name | None = Field(
+        default=None, description="the column or key of the status; `status` or `state`, where none is named"
+    )
+
+
 class Incidents(Table):
     """Which open incidents stop every promotion."""
 
@@ -80,6 +111,21 @@ class Incidents(Table):
     close: tuple[RoleName, ...] = Field(
         default=("platform", "security"), description="roles that may close one"
     )
+    tracker: bool = Field(
+        default=True,
+        strict=True,
+        description="false: the forge's issues (without a forge, the ledger) are not asked; `registers` tell alone",
+    )
+    registers: tuple[IncidentRegister, ...] = Field(
+        default=(),
+        description="tables [[incidents.registers]]: registers on upstream; one that cannot be read stops everything",
+    )
+
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> Self:
+        if not (self.tracker or self.registers):
+            raise ValueError("nobody is asked for incidents; expected tracker = true, or registers")
+        return self
 
 
 class TechDebt(Table):

@@ -17,6 +17,7 @@ from guard.core.policy import (
     BreakGlass,
     Comments,
     Gate,
+    IncidentRegister,
     Incidents,
     Policy,
     Project,
@@ -101,6 +102,8 @@ def place_of(loc: KeyPath) -> tuple[KeyPath, type[BaseModel] | None]:
             return loc, Branch
         case ("roles", str(), _, *_):
             return loc, Role
+        case ("incidents", "registers", int(), _, *_):
+            return loc, IncidentRegister
         case ("waivers", "tech_debt", _, *_):
             return loc, TechDebt
         case (str(table), _, *_) if table in TABLES:

@@ -23,6 +23,7 @@ from guard.core.claims import (
     WaiverWithdrawn,
 )
 from guard.core.facts import Approval, BreakGlassAsk, Consent, HoldMark, Incident, SignOff, Submission, Waiver
+from guard.core.incident_words import severity_key
 from guard.core.model import Commit
 from guard.core.statements import Statement, StatementError, statement_of
 
@@ -77,12 +78,12 @@ def standing_approvals(
 def open_incidents(
     record: Iterable[Received], *, labels: tuple[str, ...], closers: frozenset[str]
 ) -> tuple[Incident, ...]:
-    """The open incidents with one of the labels, in whatever case they were written; a closing counts only by one
-    of `closers`.
+    """The open incidents with one of the labels, however it was spelt (`sev1` is `SEV-1`); a closing counts only by
+    one of `closers`.
 
     Opening an incident again adds a label to it and takes none away, so that nobody can hide it behind a milder one.
     """
-    watched = {label.casefold() for label in labels}
+    watched = {severity_key(label) for label in labels}
     found: dict[str, dict[str, str]] = {}
     for one in record:
         claim = one.statement.claim
@@ -94,7 +95,7 @@ def open_incidents(
         Incident(incident, label, title)
         for incident, labelled in found.items()
         for label, title in labelled.items()
-        if label.casefold() in watched
+        if severity_key(label) in watched
     )
 
 

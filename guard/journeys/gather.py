@@ -26,7 +26,7 @@ from guard.core.policy import ApprovalRule, Policy
 from guard.core.policy_branch import Branch, Lineage
 from guard.core.policy_text import POLICY_PATH, LoadedPolicy, parse_policy
 from guard.core.rules.guarding import guarding_paths
-from guard.journeys.asking import candidate_of, policy_upstream, read_policy, resolve
+from guard.journeys.asking import candidate_of, policy_upstream, read_policy, resolve, upstream_head
 from guard.journeys.emergencies import read_emergency
 from guard.journeys.hands import approval_facts
 from guard.journeys.sources import Members, Range, Sources
@@ -100,7 +100,9 @@ def _facts(
         approvals=_approvals(question.candidate, proposals, lineage, usable, sources)
         if people
         else NOT_ASKED,
-        incidents=_incidents(usable, members, sources) if usable and "incidents" in asked else NOT_ASKED,
+        incidents=_incidents(usable, members, sources, question.candidate.upstream)
+        if usable and "incidents" in asked
+        else NOT_ASKED,
         members=members,
         readings=_readings(question.candidate, usable, members, sources)
         if usable and "readiness" in asked
@@ -237,19 +239,32 @@ def _origins(lineage: Fact[LineageFacts]) -> frozenset[Commit]:
     return frozenset(origin for link in links for origin in (link.origin, *link.origins))
 
 
-def _incidents(policy: Policy, members: Members, sources: Sources) -> Fact[tuple[Incident, ...]]:
-    return sources.forge.incidents(
-        policy.incidents.labels, closers=_union(policy.incidents.close, members, sources)
-    )
+def _incidents(
+    policy: Policy, members: Members, sources: Sources, upstream: Commit
+) -> Fact[tuple[Incident, ...]]:
+    """The open incidents of every source that the policy names; not known where one of them is not."""
+    table = policy.incidents
+    found = [sources.read_incidents(register, table.labels, upstream) for register in table.registers]
+    if table.tracker:
+        closers = _union(table.close, members, sources)
+        found.insert(0, sources.forge.incidents(table.labels, closers=closers))
+    known = [fact for fact in found if isinstance(fact, Known)]
+    incidents = tuple(incident for fact in known for incident in fact.value)
+    lost = [fact for fact in found if isinstance(fact, Unknown)]
+    if lost:
+        besides = f" (open besides: {', '.join(one.id for one in incidents[:5])})" if incidents else ""
+        return replace(lost[0], why="; ".join(fact.why for fact in lost) + besides)
+    return Known(incidents, " and ".join(fact.source for fact in known), sources.clock.now())
 
 
 def open_incidents(sources: Sources, branch: str) -> Fact[tuple[Incident, ...]]:
-    """The incidents that stop promotions of the branch, by the labels and closers of its policy."""
+    """The incidents that stop promotions of the branch, by the sources, labels and closers of its policy."""
     policy = read_policy(sources, resolve(sources.git, branch, "--target"), branch)
     if isinstance(policy, Unknown):
         return policy
     table = policy.value.policy
-    return _incidents(table, _members(table, sources), sources)
+    upstream = upstream_head(sources.git, policy_upstream(policy, branch), by_policy=True)
+    return _incidents(table, _members(table, sources), sources, upstream)
 
 
 def _union(roles: tuple[str, ...], members: Members, sources: Sources) -> Fact[frozenset[str]]:

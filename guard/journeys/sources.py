@@ -10,11 +10,12 @@ from guard.core.facts import (
     NOT_GATHERED,
     DebtEntry,
     HoldMark,
+    Incident,
     QueueEntry,
     Waiver,
 )
 from guard.core.model import Candidate, Commit, Fact, Unknown
-from guard.core.policy import Queue, TechDebt, When
+from guard.core.policy import IncidentRegister, Queue, TechDebt, When
 from guard.journeys.emergencies import Asks
 from guard.ports import Clock, Forge, Git
 
@@ -35,6 +36,16 @@ WaiverReader = Callable[[str], Fact[tuple[Waiver, ...]]]
 
 RegisterReader = Callable[[When, Candidate], Fact[str | None]]
 """A condition on a register's entry → the entry's state, None where the register surely has no such entry."""
+
+
+IncidentReader = Callable[[IncidentRegister, tuple[str, ...], Commit], Fact[tuple[Incident, ...]]]
+"""A register of the policy, the severities that stop a promotion, upstream's head → the open incidents in it."""
+
+
+def no_incidents(
+    _register: IncidentRegister, _labels: tuple[str, ...], _upstream: Commit
+) -> Fact[tuple[Incident, ...]]:
+    return Unknown("incident registers are not read here")
 
 
 QueueReader = Callable[[Queue, Candidate], Fact[tuple[QueueEntry, ...]]]
@@ -88,6 +99,7 @@ class Sources:
     read_holds: HoldsReader | None = None
     policy: tuple[bytes, str] | None = None
     read_queue: QueueReader = no_queue
+    read_incidents: IncidentReader = no_incidents
     read_waivers: WaiverReader = lambda _branch: NOT_GATHERED
     read_debts: DebtReader = lambda _table, _upstream: NOT_GATHERED
 

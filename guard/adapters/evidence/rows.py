@@ -45,6 +45,12 @@ def rows_of(data: bytes, path: str, *, id_field: str | None = None) -> tuple[Row
     return tuple(_markdown_rows(decode(data, path), path, id_field))
 
 
+def columns_of(data: bytes, path: str) -> tuple[frozenset[str], ...]:
+    """The names of the columns of each table of a Markdown document, those of empty ones too. Raises Unreadable."""
+    bounded(data, path, limit=MAX_REGISTER)
+    return tuple(frozenset(map(name_of, table[0])) for table in _all_tables(decode(data, path), path))
+
+
 def state_of(row: Row, field: str | None) -> str | None:
     """What the entry says of its state; None where it says nothing. Raises Unreadable where it says two things."""
     names = (field,) if field else STATES
@@ -57,17 +63,20 @@ def state_of(row: Row, field: str | None) -> str | None:
 
 
 def _markdown_rows(text: str, path: str, id_field: str | None) -> Iterator[Row]:
+    for table in _all_tables(text, path):
+        yield from _table_rows(table, id_field)
+
+
+def _all_tables(text: str, path: str) -> list[list[list[str]]]:
     from markdown_it import MarkdownIt
 
     front = FRONT_MATTER.match(text.replace("\r\n", "\n"))
     body = text.replace("\r\n", "\n")[front.end() :] if front else text
     try:
         parser = MarkdownIt("commonmark").enable("table").disable("inline")
-        tables = list(_tables(parser.parse(body), MarkdownIt("commonmark")))
+        return list(_tables(parser.parse(body), MarkdownIt("commonmark")))
     except RecursionError:
         raise Unreadable(f"{path} is nested too deeply to be read") from None
-    for table in tables:
-        yield from _table_rows(table, id_field)
 
 
 def _tables(tokens: Sequence[Token], words: MarkdownIt) -> Iterator[list[list[str]]]:

@@ -74,12 +74,13 @@ class Stage:
         return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
 
     def start(self, *command: str, cwd: str) -> str:
-        """Start something that runs until the demo is over; the first line that it says."""
+        """Start something that runs until its standard input ends, which it does with the demo, even a killed one; the
+        first line that it says."""
         process = subprocess.Popen(
             self._resolved(command),
             cwd=self.folder / cwd,
             env=self.env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         weakref.finalize(self, _end, process)

@@ -46,10 +46,13 @@ def judge_incidents(
 
 
 def _open(incident: Incident, forge: Forge) -> Finding:
+    fix = close_incident(forge, incident.id)
+    if incident.register:
+        fix = f"resolve it, then set {incident.id} to closed in {incident.register} and land that on upstream"
     return Finding(
         "incidents.open",
         f"{incident.label} {incident.id}: {incident.title}",
-        where=incident.url or incident.id,
-        fix=close_incident(forge, incident.id),
+        where=incident.url or incident.register or incident.id,
+        fix=fix,
         who=("release-owner",),
     )

@@ -1,10 +1,12 @@
 """What runs beside the platform: tells over HTTP whether its dashboards and alerts are there and wired.
 
-Run it as `python -m platform_control.observe FOLDER`; it takes a free port and prints it.
+Run it as `python -m platform_control.observe FOLDER`; it takes a free port, prints it, and ends with its standard input:
+whoever started it holds the other end of that pipe, and when they are gone, however they went, it has nobody to tell.
 """
 
 import json
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -41,4 +43,5 @@ if __name__ == "__main__":
     Answer.folder = Path(sys.argv[1])
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     print(server.server_address[1], flush=True)
-    server.serve_forever()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
