@@ -80,6 +80,13 @@ def test_each_thing_made_worse_stops_a_promotion(name: str) -> None:
     assert WORSE[name](full_world(), first).decided().allowed == (name in HARMLESS)
 
 
+@pytest.mark.parametrize("key", sorted(full_world().facts.readings))
+def test_each_source_that_is_lost_stops_a_promotion(key: str) -> None:
+    world = full_world()
+    lost = replace(world.facts, readings={**world.facts.readings, key: LOST})
+    assert not replace(world, facts=lost).decided().allowed
+
+
 @pytest.mark.parametrize("name", sorted(WORSE))
 def test_what_an_emergency_lets_pass_and_what_not(name: str) -> None:
     assert emergency_world().decided().allowed
