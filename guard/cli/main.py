@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("guard.cli.check:check", "Decide whether a release branch may move, and say why not."),
     "readiness": ("guard.cli.check:readiness", "Show the Go/No-Go board: the same as check."),
     "decision": ("guard.cli.decision:decision", "Check the signed record of a decision, or make it again."),
+    "explain": (
+        "guard.cli.explain:explain",
+        "Say what a gate means, why it stands so, and what would change it.",
+    ),
     "lineage": ("guard.cli.lineage:lineage", "Show only whether every fix is on upstream first."),
     "drift": ("guard.cli.drift:drift", "List what a release branch has that upstream has not."),
     "notes": ("guard.cli.notes:notes", "Draft release notes from the log, or say what they leave out."),

@@ -16,6 +16,7 @@ from guard.core.statements import statement_schema
 from guard.render.decision_json import decision_schema
 from guard.render.decision_record_schema import decision_record_schema
 from guard.render.drift import drift_schema
+from guard.render.explain import explain_schema
 from guard.render.lineage_schema import lineage_schema
 from guard.render.move_statement import move_schema
 from guard.render.notes import notes_schema
@@ -31,6 +32,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/decision.schema.json": lambda: _json(decision_schema()),
     "schemas/decision-record.schema.json": lambda: _json(decision_record_schema()),
     "schemas/move.schema.json": lambda: _json(move_schema()),
+    "schemas/explanation.schema.json": lambda: _json(explain_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/notes.schema.json": lambda: _json(notes_schema()),

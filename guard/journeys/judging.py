@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from guard.core.decide import Question, branch_policy, decide
 from guard.core.errors import GitError, GuardError
+from guard.core.explain import Explanation, explain
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Fact, Known, Unknown
 from guard.core.no_policy import broken, decide_without_policy
@@ -22,12 +23,24 @@ from guard.journeys.sources import Range, Sources
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A decision with what a comment tells beside it: the range's commits where they are known, and each role's
-    members as the policy names them."""
+    members as the policy names them; `gathered` is what it was decided on."""
 
     decision: Decision
     lineage: tuple[LineageFacts, tuple[CommitVerdict, ...]] | None
     roles: Mapping[str, tuple[str, ...]]
     mentions: bool = False
+    gathered: Gathered | None = None
+
+    def explained(self, names: Iterable[str]) -> dict[str, Explanation]:
+        """What each of these gates and rules means and why it stands where it stands; of one nobody knows nothing."""
+        if self.gathered is None:
+            policy, readings = None, {}
+        else:
+            known = self.gathered.policy
+            policy = known.value.policy if isinstance(known, Known) else None
+            readings = dict(self.gathered.facts.readings)
+        found = {name: explain(name, self.decision, policy, readings) for name in names}
+        return {name: one for name, one in found.items() if one is not None}
 
 
 def upstream_of(sources: Sources, branch: str) -> str | None:
@@ -54,7 +67,7 @@ def judge(repository: str, branch: str, head: Commit, sources: Sources) -> Judge
     gathered = gather(Range(repository, branch, f"refs/heads/{branch}", head), sources)
     decision = decide(gathered.question, gathered.policy, gathered.facts, now=sources.clock.now())
     mentions = isinstance(gathered.policy, Known) and gathered.policy.value.policy.comments.mention
-    return Judged(decision, _lineage(gathered), _roles(gathered.policy), mentions)
+    return Judged(decision, _lineage(gathered), _roles(gathered.policy), mentions, gathered)
 
 
 def _standing(sources: Sources, target: Commit) -> bytes | None:

@@ -73,6 +73,7 @@ def _subject(
     warnings: tuple[str, ...],
     changes: Fact[Changes] | None,
 ) -> Subject:
+    answered = answers(office.ledger, proposal)
     return Subject(
         record=recorded.digest,
         lineage=judged.lineage,
@@ -81,9 +82,10 @@ def _subject(
         url=office.page(matter.branch, matter.head),
         changes=changes,
         since=since_last(recorded.before, decision_document(judged.decision)),
-        answers=answers(office.ledger, proposal),
+        answers=answered,
         strangers=strangers(matter, office),
         mentions=judged.mentions,
+        explained=judged.explained(dict.fromkeys(one.gate for one in answered if one.gate)),
     )
 
 

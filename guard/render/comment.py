@@ -12,12 +12,14 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 
+from guard.core.explain import explain
 from guard.core.model import Decision, Unknown
 from guard.core.unblock import unblock_plan
 from guard.render import board
 from guard.render.changes import changes_markdown, changes_title
 from guard.render.comment_lines import LIMIT, MARKER, Live, assemble, folded
-from guard.render.comment_plan import NAMES, checklist, reason, waiting
+from guard.render.comment_plan import NAMES, checklist, waiting
+from guard.render.explain import explain_markdown
 from guard.render.lineage import lineage_markdown
 from guard.render.safe import code, markdown
 from guard.render.status import UNDECIDED, decision_status
@@ -44,7 +46,7 @@ def decision_comment(decision: Decision, subject: Subject) -> str:
         list(waiting(plan, roles, mentions=subject.mentions)),
         list(checklist(plan, roles)),
         list(_promote(decision)),
-        list(_answers(decision, subject.answers)),
+        list(_answers(decision, subject)),
         list(_list("Since the last decision:", subject.since)),
         list(_list("The branch's protection on the forge is not what a GO relies on:", subject.warnings)),
         list(_strangers(subject.strangers)),
@@ -113,41 +115,24 @@ def _promote(decision: Decision) -> Iterator[str]:
         yield ""
 
 
-def _answers(decision: Decision, answers: Sequence[Answer]) -> Iterator[str]:
-    if not answers:
+def _answers(decision: Decision, subject: Subject) -> Iterator[str]:
+    if not subject.answers:
         return
     yield "What you asked:"
     yield ""
-    for one in answers:
+    for one in subject.answers:
         word = {"done": "done", "refused": "not done"}.get(one.outcome, "not understood")
         yield f"- {code(one.line, limit=200)} ({markdown(one.by, limit=100)}): {word}, {markdown(one.said)}"
     yield ""
-    for gate in dict.fromkeys(one.gate for one in answers if one.gate):
-        yield from folded(f"About {code_text(gate)}", explanation(decision, gate))
+    for gate in dict.fromkeys(one.gate for one in subject.answers if one.gate):
+        found = subject.explained.get(gate) or explain(gate, decision, None, {})
+        lines = explain_markdown(found) if found else ["It is not part of this decision."]
+        yield from folded(f"About {code_text(gate)}", lines)
 
 
 def code_text(gate: str) -> str:
     """A gate's id for a summary, where no markdown is rendered."""
     return re.sub(r"[^A-Za-z0-9._-]", "", gate)
-
-
-def explanation(decision: Decision, gate: str) -> Iterator[str]:
-    """One verdict with all its reasons, what would mend each, and who can."""
-    for verdict in decision.verdicts:
-        if verdict.id != gate:
-            continue
-        yield f"**{markdown(verdict.title)}**: {verdict.outcome.upper()}"
-        yield ""
-        if verdict.summary:
-            yield f"- {markdown(verdict.summary)}"
-        for finding in verdict.findings:
-            yield f"- {reason(finding)}"
-            if finding.fix:
-                yield f"  - fix: {markdown(finding.fix)}"
-            if finding.who:
-                yield f"  - who: {', '.join(markdown(name) for name in finding.who)}"
-        return
-    yield "It is not part of this decision."
 
 
 def _list(title: str, items: Sequence[str]) -> Iterator[str]:

@@ -51,7 +51,7 @@ def _document(decision: Decision) -> dict[str, Any]:
         "policy": {"digest": decision.policy_digest or None, "source": decision.policy_source or None},
         "decided_at": timestamp(decision.decided_at),
         "next_change_at": timestamp(decision.next_change_at) if decision.next_change_at else None,
-        "verdicts": [_verdict(verdict) for verdict in decision.verdicts],
+        "verdicts": [verdict_document(verdict) for verdict in decision.verdicts],
         "waivers": [_waiver(use) for use in decision.waivers],
         "unblock": [action_document(action) for action in plan],
         "unblock_notes": list(plan_notes(plan)),
@@ -78,7 +78,8 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """One verdict with its findings."""
     return {
         "id": verdict.id,
         "group": verdict.group or None,
@@ -136,7 +137,7 @@ def _closed(**properties: Any) -> dict[str, Any]:
     }
 
 
-def _verdict_schema() -> dict[str, Any]:
+def verdict_schema() -> dict[str, Any]:
     """One verdict with its findings."""
     finding = _closed(
         code={"type": "string"},
@@ -181,7 +182,7 @@ ACTION_SCHEMA = _closed(
 def decision_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `decision_document`."""
     name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
-    verdict = _verdict_schema()
+    verdict = verdict_schema()
     waiver = _closed(
         id={"type": "string"},
         gate={"type": "string"},

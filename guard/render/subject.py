@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from guard.core.explain import Explanation
 from guard.core.facts import Changes
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Fact
@@ -29,7 +30,7 @@ class Subject:
     of the range, and `changes` what they bring, where they are known; `roles` the members of each role, as the policy
     names them, which are mentioned where `mentions` says so; `warnings` what is wrong with the protection; `since` what
     is different from the last decision; `answers` those to the last commands, newest first; `strangers` who posted a
-    status under the guard's name."""
+    status under the guard's name; `explained` what the answers are to explain."""
 
     record: str
     lineage: tuple[LineageFacts, Sequence[CommitVerdict]] | None = None
@@ -41,3 +42,4 @@ class Subject:
     answers: tuple[Answer, ...] = ()
     strangers: tuple[str, ...] = ()
     mentions: bool = False
+    explained: Mapping[str, Explanation] = field(default_factory=dict)
