@@ -14,6 +14,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from guard.cli.main import status_of
 from guard.core.decide import decide
 from guard.journeys.reconcile import record_move
 from guard.render.decision_record_schema import decision_record_schema
@@ -102,6 +103,36 @@ def test_every_line_is_a_statement_that_anybody_can_verify(home: Home) -> None:
         entries[one["predicate"]["ledger"]["seq"]] == one["predicate"]["ledger"]["hash"] for one in statements
     )
     assert {one["predicate"]["verifier"]["id"] for one in statements} == {f"urn:release-guard:guard:{NAME}"}
+
+
+def test_the_guard_s_own_command_checks_a_bundle(home: Home, tmp_path: Path) -> None:
+    bundle, jwks = tmp_path / "b.jsonl", str(home.path / "jwks.json")
+
+    def verify(*more: str) -> tuple[int, str, str]:
+        home.capsys.readouterr()
+        status = status_of(["decision", "verify-bundle", str(bundle), *more])
+        return (status, *home.capsys.readouterr())
+
+    home.audit("export", "--format", "in-toto", "--with-inputs", "--out", str(bundle))
+    status, out, _ = verify("--jwks", jwks)
+    assert (status, out.splitlines()[-1]) == (0, "6 statements hold")
+    assert [line.split()[1] for line in out.splitlines()[:-1]] == [
+        "baseline", "NO-GO", "NO-GO", "promotion", "move", "move",
+    ]  # fmt: skip
+    told = [json.loads(line) for line in verify("--jwks", jwks, "--format", "json")[1].splitlines()]
+    assert told[3]["commit"] == NEW
+    assert verify()[0] == 64
+    lines = bundle.read_bytes().splitlines(keepends=True)
+    for spoilt, code in (
+        (b"{}\n", "record.malformed"),
+        (lines[3].replace(b'"sig":"', b'"sig":"AAAA'), "record.unsigned"),
+        (lines[1].replace(b'"sig":"', b'"sig":"AAAA'), "record.unsigned"),
+        (b"\xff\n", "record.malformed"),
+    ):
+        bundle.write_bytes(lines[0] + spoilt)
+        status, _, err = verify("--jwks", jwks)
+        assert (status, err.split(":")[0]) == (1, code)
+        assert "line 2" in err
 
 
 def test_openssl_says_so_too(home: Home, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ decision_inputs_table = Table(
 )
 _T = decision_inputs_table.c
 
+_SEQ, _KIND, _BODY = (FIELDS.index(name) for name in ("seq", "kind", "body"))
 _MEMBER = '"inputs":"sha256:'
 _WINDOW = 200
 """Digests of one question."""
@@ -75,7 +76,7 @@ class DecisionInputs:
         for row in rows:
             digest = _named_in(row)
             if digest:
-                pending.setdefault(digest, row[1])
+                pending.setdefault(digest, row[_SEQ])
             if len(pending) >= _WINDOW:
                 self._check(pending)
                 pending = {}
@@ -109,7 +110,7 @@ class DecisionInputs:
 
 def _named_in(row: Row) -> str:
     """The digest of the inputs that an entry names, or ""."""
-    kind, body = row[FIELDS.index("kind")], row[FIELDS.index("body")]
+    kind, body = row[_KIND], row[_BODY]
     if kind != DECISION or not isinstance(body, str):
         return ""
     # Parsing a decision for it would double the time. Canonical JSON sorts members, and those that come after it have

@@ -29,7 +29,7 @@ def replay(*, name: str, server: str | None, remote: str, form: str) -> int:
     Exit status: 0 the same decision, 1 another one, 2 it could not be made again, 64 there is no such decision.
     """
     from guard import __version__
-    from guard.cli.decision import replayed_json, replayed_text
+    from guard.cli.decision_text import replayed_json, replayed_text
     from guard.journeys.replaying import find_decision, replay_entry
 
     ledger = opened(server, remote)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from guard.cli.auditing import form_option, home_of, remote_option, server_option
+from guard.cli.decision_text import record_json, record_text, replayed_json, replayed_text
 from guard.cli.output import write_whole
 from guard.core.errors import GuardError, UsageError
 from guard.render.safe import plain
 
 if TYPE_CHECKING:
     from guard.core.dsse import PublicKey
-    from guard.journeys.records import Record, Replayed
+    from guard.journeys.records import Record
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -68,15 +71,45 @@ def verify(*, file: Path, commit: str | None, ref: str | None, go: bool, form: s
     """
     from guard.journeys.records import RecordError, open_record
 
-    keys = _keys(**given)
-    if keys is None:
-        raise UsageError(
-            "no key is named", fix="name the guard's: --jwks FILE, or --key FILE.pem", code="usage.key"
-        )
-    record = open_record(_read(file), keys)
-    for failed in _unmet(record, commit=commit, ref=ref, go=go):
-        raise RecordError(failed, code="record.other")
-    click.echo(json.dumps(_as_json(record)) if form == "json" else _told(record))
+    keys = _demanded(**given)
+    try:
+        record = open_record(_read(file), keys)
+        for failed in _unmet(record, commit=commit, ref=ref, go=go):
+            raise RecordError(failed, code="record.other")
+    except RecordError as error:
+        if form == "json":
+            click.echo(json.dumps({"verified": False, "code": error.code, "why": error.message}))
+        raise
+    click.echo(json.dumps(record_json(record)) if form == "json" else record_text(record))
+    return 0
+
+
+@decision.command("verify-bundle")
+@click.argument("file", type=_FILE)
+@keyed
+@form_option
+def verify_bundle(*, file: Path, form: str, **given: Any) -> int:
+    """Check every statement of an export: its signature, and that it is at one with itself; tell what each says.
+
+    \b
+    guard audit export --format in-toto --out platform.intoto.jsonl
+    guard decision verify-bundle platform.intoto.jsonl --jwks kept/jwks.json
+
+    Exit status: 0 all of them hold, 1 one does not, 2 it could not be read, 64 wrong usage.
+    """
+    from guard.core.dsse import MAX_ENVELOPE
+    from guard.journeys.bundles import open_bundle
+
+    keys, count = _demanded(**given), 0
+    with _opened(file) as lines:
+        # No line of it is longer than an envelope can be, whatever the file holds.
+        bounded = iter(lambda: lines.readline(MAX_ENVELOPE + 2), b"")
+        for one in open_bundle(bounded, keys):
+            count += 1
+            line = f"{one.at[:19]}Z  {one.said:<12}  {one.commit}  {one.ref}"
+            click.echo(json.dumps(asdict(one)) if form == "json" else plain(line))
+    if form == "text":
+        click.echo(f"{count} statements hold")
     return 0
 
 
@@ -161,16 +194,33 @@ def _keys(*, jwks: Path | None, key: Path | None, kid: str | None) -> Mapping[st
     return {kid: known[kid]} if kid else dict(known)
 
 
+def _demanded(**given: Any) -> Mapping[str, PublicKey]:
+    """The keys that are named. Raises UsageError where none is."""
+    keys = _keys(**given)
+    if keys is None:
+        raise UsageError(
+            "no key is named", fix="name the guard's: --jwks FILE, or --key FILE.pem", code="usage.key"
+        )
+    return keys
+
+
 def _read(file: Path) -> bytes:
     from guard.core.dsse import MAX_ENVELOPE
 
+    with _opened(file) as stream:
+        return stream.read(MAX_ENVELOPE + 1)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
     try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_ENVELOPE + 1)
+        stream = file.open("rb")
     except OSError as error:
         raise GuardError(
             f"{file}: {error.strerror}", fix="name a file that can be read", code="input.failed"
         ) from None
+    with stream:
+        yield stream
 
 
 def _unmet(record: Record, *, commit: str | None, ref: str | None, go: bool) -> list[str]:
@@ -183,82 +233,3 @@ def _unmet(record: Record, *, commit: str | None, ref: str | None, go: bool) -> 
     if go and not record.allowed:
         found.append(f"it says {plain(str(record.document['decision']))}")
     return found
-
-
-def _as_json(record: Record) -> dict[str, Any]:
-    candidate, predicate = record.document["candidate"], record.predicate
-    return {
-        "verified": True,
-        "signers": list(record.signers),
-        "decision": record.document["decision"],
-        "allowed": record.allowed,
-        "outcome": record.document["outcome"],
-        "candidate": candidate,
-        "decided_at": predicate["timeVerified"],
-        "valid_until": predicate["validUntil"],
-        "policy": record.document["policy"],
-        "digest": record.digest,
-        "engine": record.engine,
-        "gates": predicate["gates"],
-        "ledger": predicate["ledger"],
-        "carries_inputs": record.inputs is not None,
-    }
-
-
-def _told(record: Record) -> str:
-    document, predicate = record.document, record.predicate
-    candidate, policy = document["candidate"], document["policy"]
-    open_gates = [
-        one for one in document["verdicts"] if one["outcome"] not in {"pass", "not-applicable", "waived"}
-    ]
-    place = predicate["ledger"]
-    lines = [
-        f"signed by {', '.join(record.signers)}",
-        f"decision:   {document['decision']} ({document['mode']})",
-        f"repository: {candidate['repository']}",
-        f"move:       {candidate['ref']} from {candidate['old']} to {candidate['new']}",
-        f"decided at: {predicate['timeVerified']} by release-guard {record.engine}",
-        f"holds till: {predicate['validUntil'] or 'something else than time changes'}",
-        f"policy:     {policy['digest'] or 'none'} {policy['source'] or ''}".rstrip(),
-        f"gates:      {len(document['verdicts'])} judged, {len(open_gates)} of them block",
-        *(f"  {one['outcome']}: {one['id']}" for one in open_gates),
-        f"digest:     {record.digest}",
-        f"ledger:     entry {place['seq']}, {place['hash']}" if place else "ledger:     not on record",
-        "inputs:     carried: guard decision replay makes it again"
-        if record.inputs
-        else "inputs:     not carried",
-    ]
-    return "\n".join(plain(str(line)) for line in lines)
-
-
-def replayed_json(replayed: Replayed) -> dict[str, Any]:
-    """What came of a replay, for `--format json`."""
-    return {
-        "same": replayed.same,
-        "same_outcome": replayed.same_outcome,
-        "recorded": {"digest": replayed.recorded, "decision": replayed.said, "engine": replayed.engine},
-        "again": {"digest": replayed.again, "decision": replayed.said_again, "engine": replayed.engine_again},
-        "differences": [
-            {"where": one.where, "what": one.what, "recorded": one.recorded, "again": one.again}
-            for one in replayed.differences
-        ],
-    }
-
-
-def replayed_text(replayed: Replayed) -> str:
-    """What came of a replay, line by line."""
-    if replayed.same:
-        return f"the same decision: {plain(replayed.said)}\ndigest: {replayed.again}"
-    lines = [
-        f"another decision: {replayed.said} was recorded, {replayed.said_again} is made of it now"
-        if not replayed.same_outcome
-        else f"the same outcome, {replayed.said}, but not the same decision:",
-    ]
-    if replayed.engine != replayed.engine_again:
-        lines.append(
-            f"release-guard {replayed.engine} decided it and this is {replayed.engine_again},"
-            " which may judge by other rules"
-        )
-    lines += [f"  {one.where}: {one.what}: {one.recorded} → {one.again}" for one in replayed.differences]
-    lines.append(f"digest: {replayed.recorded} → {replayed.again}")
-    return "\n".join(plain(line, limit=1000) for line in lines)
