@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from guard.wiring import clone_sender, open_ledger, server_sources
 
 if TYPE_CHECKING:
     from guard.adapters.ledger import SqlLedger
+    from guard.core.policy_branch import Branch
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
 
@@ -47,6 +49,13 @@ class Desk:
         from guard.adapters.promote_script import asker
 
         return asker(self.clone)
+
+    def permit_life(self, rules: Branch) -> timedelta:
+        """How long a permit lives; where a verifier asks nobody whether it was taken back, two minutes at most."""
+        from guard.journeys.permitting import OFFLINE_LIFE
+
+        life = rules.permit_ttl
+        return min(life, OFFLINE_LIFE) if self.home.settings.offline_verifiers else life
 
     def resolve_in_clone(self, name: str) -> Commit | None:
         from guard.adapters.git import GitRepo

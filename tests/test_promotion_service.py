@@ -17,14 +17,17 @@ import pytest
 from guard.adapters.keys import create_signing_key, load_signing_key, read_jwks
 from guard.core.claims import ApprovalGiven, PromotionPlanned
 from guard.core.errors import GitError
+from guard.core.forge_facts import Wake
 from guard.core.model import Commit
 from guard.core.permit import read, sign
 from guard.core.statements import Statement, encode_statement
+from guard.journeys.promotion import recover
+from guard.journeys.underway import Conflict
 from tests.doubles.server import Answer, Fault
 from tests.hosted_world import REF, Hosted, hosted
 from tests.people import KeySigner
 from tests.service_sides import BOTH, BRANCH
-from tests.service_world import as_json, call
+from tests.service_world import as_json, call, serving
 from webhook_app.worker import Sweeper
 
 
@@ -115,7 +118,9 @@ class TestWhoAsks:
         assert (refused.status, refused.code) == (403, "promotion.not-a-promoter")
         assert "platform, security" in refused.body["message"]
         assert world.plan(by="dev").code == "promotion.not-a-promoter"
-        world.side.server().fail(Fault("status", path="/members", answer=Answer(502, b"")))
+        world.side.server().fail(
+            Fault("status", path="/members", answer=Answer(403, {"message": "403 Forbidden"}))
+        )
         assert world.plan(by="ann").status == 503, "who may is not known, so nobody may"
         world.side.server().recover()
 
@@ -223,7 +228,7 @@ def test_the_forge_is_not_reached_at_the_push(one: Hosted) -> None:
     """It is not known, so nothing is moved and nothing is taken back: it can be tried again."""
     _, head = one.go()
     given = one.ask(one.request(head))
-    one.side.server().fail(Fault("status", path="approv", answer=Answer(502, b"")))
+    one.side.server().fail(Fault("status", path="approv", answer=Answer(403, {"message": "403 Forbidden"})))
     refused = one.present(given.body["promotion"], "push", given.permit)
     assert (refused.status, refused.code) == (403, "promotion.no-go")
     assert refused.body["exit_status"] == 2
@@ -270,8 +275,12 @@ def test_an_admin_presses_the_merge_button_while_a_permit_is_out(one: Hosted) ->
     _, head = one.go()
     given = one.ask(one.request(head))
     one.bare.git("update-ref", REF, head)
+    one.service.inbox.wake([Wake("branch", BRANCH)], now=one.service.clock.now())
+    one.work_off()
+    assert [entry.body["head"] for entry in one.ledger.entries("alarm.raised")] == [head]
     refused = one.present(given.body["promotion"], "push", given.permit)
-    assert refused.code == "promotion.drift"
+    assert refused.status == 403
+    assert one.state(given.body["promotion"]).body["state"] == "failed"
     assert not list(one.ledger.entries("branch.moved"))
 
 
@@ -341,6 +350,44 @@ def test_a_push_that_never_came_is_ended_by_its_time(one: Hosted) -> None:
     ended = one.state(given.body["promotion"]).body
     assert ended["state"] == "failed"
     assert "its permit ended" in ended["note"]
+
+
+def test_clocks_that_disagree(one: Hosted) -> None:
+    """A verifier's clock that is minutes ahead or behind gives no more leave; a signer's may differ by five."""
+    _, head = one.go()
+    given = one.ask(one.request(head))
+    minutes = {"permit.expired": 16, "permit.not-yet-valid": -3}
+    for code, ahead in minutes.items():
+        elsewhere = replace(one.service, clock=Later(timedelta(minutes=ahead)))
+        with serving(elsewhere) as url:
+            answer = call(
+                f"{url}/api/v1/promotions/{given.body['promotion']}/push",
+                json.dumps({"permit": given.permit}).encode(),
+            )
+        assert (answer[0], as_json(answer[2])["code"]) == (403, code)
+    assert one.head() == given.body["old"]
+    signed_ahead = one.ask(one.request(head), by="pat", ago=-timedelta(minutes=4))
+    assert signed_ahead.code == "promotion.under-way", "within five minutes a signer's clock may differ"
+
+
+def test_the_server_side_next_to_the_service_waits_for_its_permit(one: Hosted) -> None:
+    """`guard promote` on the service's own machine must not take a live permit for the rest of a crash."""
+    _, head = one.go()
+    given = one.ask(one.request(head))
+    with pytest.raises(Conflict, match="ann is promoting"):
+        recover(one.ledger, REF, read_head=lambda _ref: None, clock=one.service.clock)
+    assert one.state(given.body["promotion"]).body["state"] == "permitted"
+
+
+def test_where_a_verifier_is_offline_permits_are_short(one: Hosted) -> None:
+    settings = one.home / "settings.toml"
+    settings.write_text(settings.read_text() + "offline_verifiers = true\n")
+    one.service = one.open()
+    _, head = one.go()
+    with serving(one.service) as one.url:
+        given = one.ask(one.request(head))
+    permit = read(given.permit, read_jwks(one.home / "jwks.json"))
+    assert permit.expires - permit.issued == 120
 
 
 class Later:

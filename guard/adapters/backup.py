@@ -31,7 +31,7 @@ FORMAT = "release-guard-backup/2"
 FORMATS = ("release-guard-backup/1", FORMAT)
 """Those that are read; the first had no inputs."""
 LARGE = (LEDGER, INPUTS)
-FILES = ("settings.toml", "service.toml", "allowed_signers", "guard.toml", "jwks.json")
+FILES = ("settings.toml", "service.toml", "allowed_signers", "guard.toml", "jwks.json", "keys.retired.json")
 """What of a home is kept beside the ledger; some of them need not be there."""
 
 MAX_SMALL = 16 * 1024 * 1024

@@ -45,9 +45,9 @@ def create_signing_key(folder: Path, jwks: Path) -> SigningKey:
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_durably(folder / f"{key.kid}.pem", pem, mode=0o600)
+        write_durably(folder / f"{key.kid}.pem", pem, mode=0o600)
         text = json.dumps({"keys": [public_jwk(key.private.public_key()), *listed]}, indent=2) + "\n"
-        _write_durably(jwks, text.encode(), mode=0o644)
+        write_durably(jwks, text.encode(), mode=0o644)
     except OSError as error:
         raise SettingsError(
             f"a signing key could not be kept: {error}", fix="mend the folder's permissions"
@@ -121,7 +121,7 @@ def _keyed(private: Ed25519PrivateKey) -> SigningKey:
     return SigningKey(kid=public_jwk(private.public_key())["kid"], private=private)
 
 
-def _write_durably(path: Path, data: bytes, *, mode: int) -> None:
+def write_durably(path: Path, data: bytes, *, mode: int) -> None:
     """Put a whole file in place or none: written beside, flushed to disk, renamed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):

@@ -159,9 +159,9 @@ def _marks(given: tuple[str, ...], jwks: Path | None, *, repository: str) -> lis
 
 
 def _keys(jwks: Path) -> Mapping[str, Any]:
-    from guard.adapters.keys import public_keys
+    from guard.adapters.keyring import known_public_keys
 
-    return public_keys(jwks)
+    return known_public_keys(jwks)
 
 
 def _told(sent: tuple[Sent, ...]) -> str:

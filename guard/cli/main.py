@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Record where a protected branch stands, as the baseline of promotions.",
     ),
     "audit": ("guard.cli.audit:audit", "Read the ledger, and check that it adds up."),
+    "keys": ("guard.cli.keys:keys", "List, replace, retire and revoke the guard's signing keys."),
     "backup": ("guard.cli.backup:backup", "Keep a copy of a server side, and put it back."),
     "database": ("guard.cli.database:database", "Make a PostgreSQL database ready for the ledger."),
     "serve": ("guard.cli.serve:serve", "Serve the webhooks of a GitLab project or GitHub repository."),

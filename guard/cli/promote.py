@@ -221,7 +221,7 @@ def _carry_out(desk: Desk, plan: Plan, options: Options) -> int:
         new=candidate.new,
         by=desk.asker,
         script=plan.rules.promote,
-        permit_life=plan.rules.permit_ttl,
+        permit_life=desk.permit_life(plan.rules),
         arguments=options.script_arguments,
         seen_old=candidate.old,
         seen_policy=plan.decision.policy_digest,

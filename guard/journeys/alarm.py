@@ -102,9 +102,17 @@ def permit_of(ledger: Ledger, ref: str, *, old: str, new: str) -> str | None:
         if (entry.body.get("old"), entry.body.get("new")) != (old, new):
             continue
         permit = str(entry.body.get("permit"))
+        if entry.body.get("mover") == "service" and not _pushed(ledger, entry):
+            continue
         if ledger.find(f"permit.revoked:{permit}") is None and ledger.find(f"branch.moved:{permit}") is None:
             return permit
     return None
+
+
+def _pushed(ledger: Ledger, issued: Entry) -> bool:
+    """Whether the service began to move the branch with it: where only the service may, whoever else brought the branch
+    there had no permit."""
+    return ledger.find(f"promotion.started:{issued.body.get('promotion')}") is not None
 
 
 def close_alarm(

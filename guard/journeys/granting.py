@@ -164,6 +164,7 @@ def _given(asked: Asked, claim: PromotionRequested, rules: Branch, bureau: Burea
         by=asked.by,
         life=min(rules.permit_ttl, OFFLINE_LIFE) if bureau.offline else rules.permit_ttl,
         now=bureau.clock.now(),
+        mover="service" if bureau.hosted else "",
         asked={
             "request": claim.request,
             "asked": f"sha256:{asked.name}",

@@ -27,9 +27,11 @@ def issue(
     life: timedelta,
     now: datetime,
     asked: Mapping[str, object] | None = None,
+    mover: str = "",
 ) -> tuple[Attempt, Permit]:
     """Put a promotion that is a GO on record, in this order: request, decision, permit. `asked` goes into the request;
-    `life` is how long the permit lives unless the evidence ends before. Raises PermitError, LedgerError."""
+    `life` is how long the permit lives unless the evidence ends before; `mover` is `service` where nobody but the
+    service moves the branch. Raises PermitError, LedgerError."""
     candidate, document = decision.candidate, decision_document(decision)
     move: dict[str, object] = {"ref": candidate.ref, "old": candidate.old, "new": candidate.new}
     made = Permit(
@@ -57,7 +59,8 @@ def issue(
     }
     recorded = {"promotion": promotion, "digest": made.decision, **told}
     ledger.append("decision.recorded", recorded, at=now, parts=parts)
-    ledger.append("permit.issued", _issued(made, promotion), at=now, once=f"permit.issued:{permit}")
+    issued = _issued(made, promotion) | ({"mover": mover} if mover else {})
+    ledger.append("permit.issued", issued, at=now, once=f"permit.issued:{permit}")
     attempt = Attempt(
         promotion, candidate.ref, candidate.old, candidate.new, requested.seq, permit=permit, started=False
     )
