@@ -18,7 +18,7 @@ import pytest
 from tests.gitrepo import Repo, clean_environment
 from tests.hosted_world import Hosted, hosted
 from tests.people import key_of, write_key
-from tests.service_sides import BRANCH, LESSER
+from tests.service_sides import BOTH, BRANCH
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "platform_control_promote_release_branch.sh"
 PATH = "scripts/ci/platform_control_promote_release_branch.sh"
@@ -61,7 +61,7 @@ def desk_of(world: Hosted, folder: Path, *, script: str | None = None) -> Desk:
     return Desk(world, clone, write_key(folder / "keys/ann", key_of("ann")))
 
 
-@pytest.fixture(params=LESSER)
+@pytest.fixture(params=BOTH)
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     with hosted(tmp_path, request.param, branch=RULES) as world:
         yield desk_of(world, tmp_path)
