@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jsonschema
@@ -21,13 +22,15 @@ from guard.core.dsse import IN_TOTO, MAX_ENVELOPE, pae
 from guard.core.errors import GuardError
 from guard.core.evidence import Reading
 from guard.core.facts import Facts
-from guard.core.model import Unknown
+from guard.core.model import Decision, Unknown
 from guard.core.replay import decide_again, pack, unpack
 from guard.core.snapshot import SnapshotError
+from guard.journeys.demands import Demand, unmet
 from guard.journeys.records import RecordError, make_record, open_record, replay, replay_record, seal
 from guard.render.decision_json import decision_document
 from guard.render.decision_record import decision_statement, packed_in
 from guard.render.decision_record_schema import decision_record_schema
+from tests.builders import verdict
 from tests.decision_world import KEYS, NOW, QUESTION, loaded, new_key, public, whole_decision, whole_facts
 from tests.test_snapshot import anything
 
@@ -206,6 +209,39 @@ def test_a_replay_says_where_it_differs(
     assert [(one.where, one.what) for one in replayed.differences][: len(where)] == where
     assert replayed.same_outcome is same_outcome
     assert (replayed.engine, replayed.engine_again) == ("0.0.9", "0.1.0")
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("until", "now", "demand", "said"),
+    [
+        pytest.param(NOW + HOUR, NOW, Demand(go=True, ref="release/platform-control"), "", id="holds"),
+        pytest.param(
+            None, NOW + 1000 * HOUR, Demand(go=True, commit="B" * 40), "", id="time-changes-nothing"
+        ),
+        pytest.param(NOW + HOUR, NOW + HOUR, Demand(go=True), "it held until", id="over"),
+        pytest.param(NOW + HOUR, NOW - HOUR, Demand(go=True), "which is to come", id="not-yet"),
+        pytest.param(NOW + HOUR, NOW + HOUR, Demand(), "", id="over-and-nobody-minds"),
+        pytest.param(None, NOW, Demand(repository="gpuaas/other"), "not about gpuaas/other", id="repository"),
+        pytest.param(None, NOW, Demand(commit="a" * 40), f"not about {'a' * 40}", id="commit"),
+        pytest.param(None, NOW, Demand(ref="master"), "not about refs/heads/master", id="branch"),
+    ],
+)
+def test_what_somebody_demands_of_it(until: Any, now: Any, demand: Demand, said: str) -> None:
+    go = Decision(
+        QUESTION.candidate, (verdict(next_change_at=until),), "sha256:" + "1" * 64, "guard.toml", "enforce", NOW,
+        made_of=whole_decision().made_of,
+    )  # fmt: skip
+    record = open_record(make_record(go, KEY, engine="1"), public(KEY))
+    found = unmet(record, demand, now=now)
+    assert len(found) == (1 if said else 0)
+    assert said in "".join(found)
+
+
+def test_a_no_go_is_no_go() -> None:
+    assert unmet(open_record(RECORD, None), Demand(go=True), now=NOW) == ("it says NO-GO",)
 
 
 def test_a_record_without_its_inputs_verifies_and_cannot_be_replayed() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,6 @@ from guard.render.safe import plain
 
 if TYPE_CHECKING:
     from guard.core.dsse import PublicKey
-    from guard.journeys.records import Record
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -55,13 +55,30 @@ def decision() -> None:
 @keyed
 @click.option("--commit", metavar="SHA", help="Fail unless it is about this commit.")
 @click.option("--ref", metavar="BRANCH", help="Fail unless it is about this branch.")
-@click.option("--go", is_flag=True, help="Fail unless it says GO.")
+@click.option("--repository", metavar="NAME", help="Fail unless it is about this repository.")
+@click.option("--go", is_flag=True, help="Fail unless it says GO, and time alone has not ended that.")
+@click.option(
+    "--at",
+    type=click.DateTime(),
+    metavar="MOMENT",
+    help="With --go: whether it held then (UTC) [default: now].",
+)
 @form_option
-def verify(*, file: Path, commit: str | None, ref: str | None, go: bool, form: str, **given: Any) -> int:
+def verify(
+    *,
+    file: Path,
+    commit: str | None,
+    ref: str | None,
+    repository: str | None,
+    go: bool,
+    at: datetime | None,
+    form: str,
+    **given: Any,
+) -> int:
     """Check a record's signature and that it is at one with itself; say who decided what, on what, and when.
 
-    A signed NO-GO verifies like a GO: add --go, --commit and --ref where something is to rest on the answer. Trust the
-    keys of a copy that you keep, not those that came with the file.
+    A signed NO-GO verifies like a GO, and so does a GO that is long over: add --go, --commit, --ref and --repository
+    where something is to rest on the answer. Trust the keys of a copy that you keep, not those that came with the file.
 
     \b
     guard decision verify go.json --jwks kept/jwks.json
@@ -69,12 +86,17 @@ def verify(*, file: Path, commit: str | None, ref: str | None, go: bool, form: s
 
     Exit status: 0 it holds, 1 it does not, 2 it could not be read, 64 wrong usage.
     """
+    from guard.journeys.demands import Demand, unmet
     from guard.journeys.records import RecordError, open_record
+    from guard.wiring import system_clock
 
     keys = _demanded(**given)
+    if at and not go:
+        raise UsageError("--at belongs to --go", fix="add it", code="usage.at")
+    demand = Demand(repository, commit, ref, go=go)
     try:
         record = open_record(_read(file), keys)
-        for failed in _unmet(record, commit=commit, ref=ref, go=go):
+        for failed in unmet(record, demand, now=(at or system_clock().now()).replace(tzinfo=UTC)):
             raise RecordError(failed, code="record.other")
     except RecordError as error:
         if form == "json":
@@ -221,15 +243,3 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
         ) from None
     with stream:
         yield stream
-
-
-def _unmet(record: Record, *, commit: str | None, ref: str | None, go: bool) -> list[str]:
-    """What was demanded and is not so."""
-    candidate, found = record.document["candidate"], []
-    if commit and candidate["new"] != commit.lower():
-        found.append(f"it is about the commit {plain(candidate['new'])}, not about {plain(commit)}")
-    if ref and candidate["ref"] != f"refs/heads/{ref.removeprefix('refs/heads/')}":
-        found.append(f"it is about {plain(candidate['ref'])}, not about {plain(ref)}")
-    if go and not record.allowed:
-        found.append(f"it says {plain(str(record.document['decision']))}")
-    return found

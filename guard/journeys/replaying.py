@@ -25,7 +25,7 @@ Part = Callable[[str], bytes | None]
 def find_decision(ledger: Ledger, name: str) -> Entry:
     """The recorded decision that is meant: by its entry's number in the ledger, by the start of its digest (8 digits at
     least), or by the promotion or permit that rests on it. Raises UsageError where there is none, or more than one."""
-    number = int(name) if name.isascii() and name.isdigit() and len(name) < 8 else None
+    number = int(name) if name.isascii() and name.isdigit() and len(name) <= 15 else None
     digest = _DIGEST.fullmatch(name)
     issued = ledger.find(f"permit.issued:{name}")
     promotion = str(issued.body.get("promotion")) if issued else name

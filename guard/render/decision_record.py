@@ -105,7 +105,7 @@ def evidence_of(verdict: Mapping[str, Any], facts: Facts | None) -> list[dict[st
     """
     found = [_piece(key, reading) for key, reading in _readings(verdict["id"], facts)]
     told = {piece["digest"]["sha256"] for piece in found if piece["digest"]}
-    more = (digest for digest in map(_hashed_or_none, verdict["evidence"]) if digest)
+    more = (digest for digest in map(hashed_or_none, verdict["evidence"]) if digest)
     rest = [{**_NOTHING, "key": verdict["id"], "digest": one} for one in more if one["sha256"] not in told]
     return found + rest
 
@@ -145,7 +145,7 @@ def _piece(key: str, reading: Reading | Fact[Any]) -> dict[str, Any]:
         "key": key,
         "state": "known",
         "source": reading.source,
-        "digest": _hashed_or_none(digest),
+        "digest": hashed_or_none(digest),
         "recorded": recorded,
         "dated": timestamp(dated) if dated else None,
         "observedAt": timestamp(reading.observed_at),
@@ -195,7 +195,8 @@ def _bytes(value: Any) -> bytes | None:
     return base64.b64decode(value["bytes"], validate=True)
 
 
-def _hashed_or_none(digest: object) -> dict[str, str] | None:
+def hashed_or_none(digest: object) -> dict[str, str] | None:
+    """in-toto's digest set of `sha256:…`; None for anything else."""
     return hashed(digest) if isinstance(digest, str) and _SHA256.fullmatch(digest) else None
 
 

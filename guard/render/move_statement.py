@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guard.ports import Entry
-from guard.render.decision_record import STATEMENT, hashed, resource_of, verifier_of
+from guard.render.decision_record import STATEMENT, hashed_or_none, resource_of, verifier_of
 
 PREDICATE = "urn:release-guard:predicate:move:v1"
 NOWHERE = frozenset({"0" * 40, "0" * 64})
@@ -45,13 +45,8 @@ def move_statement(entry: Entry, permit: Mapping[str, Any] | None, *, by: str, e
 def _permit(permit: str, issued: Mapping[str, Any]) -> dict[str, Any]:
     """What is on record of a permit; older entries do not say by which decision it was given."""
     said = {name: issued.get(name) or None for name in ("promotion", "issued", "expires")}
-    decision, policy = (issued.get(name) for name in ("decision", "policy"))
-    return {
-        "id": permit,
-        **said,
-        "decision": hashed(str(decision)) if decision else None,
-        "policy": hashed(str(policy)) if policy else None,
-    }
+    digests = {name: hashed_or_none(issued.get(name)) for name in ("decision", "policy")}
+    return {"id": permit, **said, **digests}
 
 
 def move_schema() -> dict[str, Any]:
