@@ -60,6 +60,18 @@ def judged(files: dict[str, bytes], **spec: object) -> Observation:
             id="not-reviewed",
         ),
         pytest.param(
+            folder(a=TEXT, b=TEXT.replace("2026-04-24", "2026-05-03")),
+            {"max_age": "90d"},
+            {"inventory.future"},
+            id="reviewed-on-a-day-to-come",
+        ),
+        pytest.param(
+            folder(a=TEXT, b=TEXT.replace("2026-04-24", "2026-05-01")),
+            {"max_age": "90d"},
+            set(),
+            id="reviewed-today",
+        ),
+        pytest.param(
             folder(a=TEXT.replace("2026-04-24", "lately")),
             {"max_age": "90d"},
             {"inventory.undated"},

@@ -34,6 +34,9 @@ PROPERTY = "<properties><property name='at' value='AT-052'/></properties>"
         pytest.param([case("<skipped/>")], {"junit.not-passed"}, id="skipped"),
         pytest.param([case("<disabled/>")], {"junit.not-passed"}, id="disabled"),
         pytest.param([case("<flakyFailure/>")], {"junit.not-passed"}, id="flaky"),
+        pytest.param([case("<Failure/>")], {"junit.not-passed"}, id="in-capitals"),
+        pytest.param([case("<ignored/>")], {"junit.not-passed"}, id="ignored"),
+        pytest.param([case("<pending/>")], {"junit.not-passed"}, id="pending"),
         pytest.param([case("<rerunFailure/>")], {"junit.not-passed"}, id="rerun"),
         pytest.param([case(more="status='notrun'")], {"junit.not-passed"}, id="gtest-not-run"),
         pytest.param([case(more="result='suppressed'")], {"junit.not-passed"}, id="gtest-suppressed"),
@@ -57,7 +60,7 @@ PROPERTY = "<properties><property name='at' value='AT-052'/></properties>"
     ],
 )
 def test_a_named_test(cases: list[str], problems: set[str]) -> None:
-    failed = int(any("failure" in one or "error" in one for one in cases))
+    failed = int(any("failure" in one.lower() or "error" in one for one in cases))
     reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), suite(*cases), exit_code=failed)
     assert codes(reading) == problems
 

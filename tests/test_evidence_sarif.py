@@ -10,7 +10,7 @@ import pytest
 
 from guard.core.evidence import Observation
 from guard.core.model import Unknown
-from tests.evidence_fakes import asks, codes, reading_of, seen
+from tests.evidence_fakes import asks, codes, read, reading_of, seen, sources, submission
 
 SAMPLES = Path(__file__).parent / "samples"
 RULES = [
@@ -234,3 +234,22 @@ def test_reports_that_bandit_wrote(
     )
     assert codes(reading) == problems
     assert seen(reading).summary == summary
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "counts"),
+    [
+        pytest.param("Bandit", ".bandit", True, id="bandit"),
+        pytest.param("Semgrep OSS", "services/.semgrepignore", True, id="semgrep-by-its-newer-name"),
+        pytest.param("Trivy", ".trivyignore", True, id="trivy"),
+        pytest.param("CodeQL", ".github/codeql/codeql-config.yml", True, id="codeql"),
+        pytest.param("Bandit", ".semgrepignore", False, id="another-tool-s"),
+        pytest.param("Bandit", "doc/x.bandit", False, id="a-file-of-another-name"),
+    ],
+)
+def test_a_proposal_cannot_tell_a_scanner_what_to_pass_over(tool: str, path: str, counts: bool) -> None:
+    report = log(tool={"driver": {"name": tool}})
+    given = sources(submission(report), reports={"s1": report}, differs=("src/app.py", path))
+    assert codes(read(asks(kind="sarif", source="sast"), given)) == (
+        {"sarif.configuration"} if counts else set()
+    )

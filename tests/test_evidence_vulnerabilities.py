@@ -11,7 +11,7 @@ import pytest
 
 from guard.core.model import Unknown
 from tests.builders import NOW
-from tests.evidence_fakes import asks, codes, reading_of, seen
+from tests.evidence_fakes import asks, codes, read, reading_of, seen, sources, submission
 
 SAMPLES = Path(__file__).parent / "samples"
 FOUND, NOTHING = "vulnerabilities.found", "vulnerabilities.nothing-scanned"
@@ -215,3 +215,21 @@ def test_a_package_that_npm_calls_vulnerable_counts_once(via: list[str], found: 
         "metadata": {"dependencies": {"total": 2}},
     }
     assert codes(reading_of(asks(**SPEC), as_json(report), exit_code=1)) == found
+
+
+@pytest.mark.parametrize(
+    ("report", "path", "counts"),
+    [
+        pytest.param(trivy(trivy_result()), ".trivyignore", True, id="trivy"),
+        pytest.param(trivy(trivy_result()), "services/api/.trivyignore.yaml", True, id="trivy-in-a-folder"),
+        pytest.param(trivy(trivy_result()), "doc/my.trivyignore", False, id="a-file-of-another-name"),
+        pytest.param(trivy(trivy_result()), ".grype.yaml", False, id="another-scanner-s"),
+        pytest.param(grype(), ".grype/config.yaml", True, id="grype"),
+        pytest.param(osv(osv_package()), "go/osv-scanner.toml", True, id="osv-scanner"),
+        pytest.param(npm6(None), ".npmrc", True, id="npm"),
+    ],
+)
+def test_a_proposal_cannot_tell_a_scanner_what_to_pass_over(report: bytes, path: str, counts: bool) -> None:
+    sent = submission(report, source="dependencies")
+    given = sources(sent, reports={"s1": report}, differs=("src/app.py", path))
+    assert codes(read(asks(**SPEC), given)) == ({"vulnerabilities.configuration"} if counts else set())

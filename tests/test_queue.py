@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guard.adapters.evidence.notes import queue_of
 from guard.adapters.evidence.queue import read_queue
+from guard.adapters.evidence.untrusted import Unreadable
 from guard.adapters.git import GitRepo
 from guard.core.facts import QueueEntry
 from guard.core.model import Commit, Fact, Known, Outcome, Unknown, Verdict
@@ -95,6 +97,32 @@ def test_words_and_columns_are_the_policy_s() -> None:
     }
     assert judged(text, **fields).outcome == Outcome.PASS
     assert judged(text.replace("shipped", "late"), **fields).outcome == Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("state", "completed", "outcome"),
+    [
+        pytest.param("", "2026-04-20", Outcome.PASS, id="completed"),
+        pytest.param("done", "2026-04-20", Outcome.PASS, id="completed-and-done"),
+        pytest.param("", "–", Outcome.FAIL, id="not-completed"),
+        pytest.param("open", "2026-04-20", Outcome.FAIL, id="two-stories"),
+        pytest.param("", "soon", Outcome.ERROR, id="no-day"),
+        pytest.param("", "2027-01-01", Outcome.ERROR, id="a-day-to-come"),
+    ],
+)
+def test_the_rule_and_the_notes_read_the_same_columns(state: str, completed: str, outcome: Outcome) -> None:
+    heading = "| ID | Task | Gates release | Status | Completed at |\n|-|-|-|-|-|\n"
+    text = f"{heading}| Q-1 | Outbox | yes | {state} | {completed} |"
+    found = judged(text)
+    assert found.outcome == outcome
+    if outcome is Outcome.ERROR:
+        with pytest.raises(Unreadable, match="completed_at of Q-1"):
+            queue_of(text.encode(), "q.md", now=NOW)
+        return
+    if outcome is Outcome.FAIL:
+        assert found.findings[0].message.startswith("Q-1: Outbox gates the release")
+    items = queue_of(text.encode(), "q.md", now=NOW)
+    assert [(one.id, one.title) for one in items] == ([("Q-1", "Outbox")] if completed != "–" else [])
 
 
 def test_an_empty_yaml_queue_gates_nothing() -> None:

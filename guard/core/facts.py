@@ -307,12 +307,14 @@ class EmergencyFacts:
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One entry of the work queue, as it is written there; `mark` says whether it gates the release."""
+    """One entry of the work queue, as it is written there; `mark` says whether it gates the release, `completed_at`
+    is the day on which it says that it was finished."""
 
     id: str
     title: str
     mark: str
     state: str
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Sarif(Submitted):
         default="high", description="the least severity that blocks: `low`, `medium`, `high` or `critical`"
     )
     tools: tuple[Name, ...] = Field(
-        default=(), description="the tools that the report must hold a run of; any, where none is named"
+        default=(), description="the tools that every run must be by one of; any, where none is named"
     )
 
 

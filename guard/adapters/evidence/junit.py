@@ -22,7 +22,11 @@ BAD = {
     "failure": "failed",
     "error": "ended in an error",
     "skipped": "was skipped",
+    "skip": "was skipped",
+    "ignored": "was skipped",
+    "pending": "was skipped",
     "disabled": "was disabled",
+    "aborted": "was aborted",
     "rerun": "failed before it passed",
     "rerunFailure": "failed before it passed",
     "rerunError": "failed before it passed",
@@ -30,7 +34,9 @@ BAD = {
     "flakyError": "failed before it passed",
 }
 """Elements inside a test case that say it did not simply pass (JUnit, the reruns of Surefire and pytest, gtest); an
-expected failure is `skipped` in pytest's."""
+expected failure is `skipped` in pytest's. Letters in other cases count, and words of other writers do."""
+
+_BAD = {tag.casefold(): what for tag, what in BAD.items()}
 
 ID = re.compile(r"[A-Za-z]+[-_][0-9]+")
 """A name such as `AT-052`, which is looked for as a word of its own in any case of letters, with `-` or `_`: not in
@@ -173,8 +179,8 @@ def _case(element: Element, suites: tuple[str, ...]) -> Case:
 
 def _ended(element: Element) -> str:
     for child in element:
-        if _tag(child) in BAD:
-            return BAD[_tag(child)]
+        if _tag(child).casefold() in _BAD:
+            return _BAD[_tag(child).casefold()]
     for attribute in ("status", "result"):
         word = element.get(attribute, "")
         if word.casefold() not in GOOD_WORDS:

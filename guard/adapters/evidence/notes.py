@@ -10,12 +10,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from guard.adapters.evidence.contract_reports import report_of
-from guard.adapters.evidence.document import parse_date
-from guard.adapters.evidence.headings import name_of
 from guard.adapters.evidence.rows import Row, rows_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, receive
 from guard.adapters.evidence.untrusted import MAX_DOCUMENT, Unreadable, bounded, decode, digest_of, shown
+from guard.adapters.evidence.work_items import finished_at, title_of
 from guard.core.evidence import Absent, Observation, Reading
 from guard.core.model import Commit, Finding, Known, Outcome, Unknown
 from guard.core.notes import (
@@ -34,10 +33,6 @@ from guard.core.upstream_kinds import NotesKept
 from guard.ports import Git
 
 SUFFIXES = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
-TITLES = ("title", "summary", "name", "task", "item", "work")
-"""Where a piece of work says what it is."""
-
-DONE = "completed_at"
 NAMED = 10
 MAX_FILES = 1000
 
@@ -109,18 +104,8 @@ def queue_of(data: bytes, path: str, *, now: datetime) -> tuple[QueueItem, ...]:
 
 
 def _item(row: Row, path: str, now: datetime) -> QueueItem | None:
-    said = row.fields.get(name_of(DONE), "")
-    if said.strip("-–—").casefold() in {"", "null", "none", "~", "n/a"}:
-        return None
-    moment = parse_date(said)
-    if moment is None or moment > now + SKEW:
-        wrong = "is not YYYY-MM-DD" if moment is None else "is in the future"
-        raise Unreadable(
-            f"{path}: {DONE} of {shown(row.id, limit=80)} is {shown(said, limit=40)}, which {wrong}",
-            fix=f"write it as YYYY-MM-DD, or nothing while the work goes on; then land {path} on upstream",
-        )
-    title = next((row.fields[name] for name in TITLES if row.fields.get(name)), "")
-    return QueueItem(row.id, title, moment)
+    moment = finished_at(row, path, now)
+    return None if moment is None else QueueItem(row.id, title_of(row), moment)
 
 
 def contracted_of(data: bytes, what: str) -> tuple[Contracted, ...]:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from guard.adapters.evidence.headings import name_of
 from guard.adapters.evidence.rows import YAML_SUFFIXES, rows_of, state_of
 from guard.adapters.evidence.untrusted import shown
+from guard.adapters.evidence.work_items import finished_at, title_of
 from guard.core.errors import GuardError
 from guard.core.facts import QueueEntry
 from guard.core.model import Commit, Fact, Known, Unknown
@@ -29,9 +30,10 @@ def read_queue(queue: Queue, git: Git, upstream: Commit, *, now: datetime) -> Fa
         entries = tuple(
             QueueEntry(
                 id=shown(row.id, limit=60),
-                title=shown(row.fields.get("title", "") or row.fields.get("item", ""), limit=100),
+                title=shown(title_of(row), limit=100),
                 mark=shown(row.fields.get(field, ""), limit=60),
                 state=shown(state_of(row, queue.state_field) or "", limit=60),
+                completed_at=finished_at(row, queue.path, now),
             )
             for row in rows
         )

@@ -10,6 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from guard.adapters.evidence.gitleaks import gitleaks_saw_nothing
+from guard.adapters.evidence.passing_over import own_configuration
 from guard.adapters.evidence.sarif_result import Result, result_of, rules_of
 from guard.adapters.evidence.sarif_stream import Run, read_results, read_runs
 from guard.adapters.evidence.severity import SEVERITIES, at_or_above
@@ -41,6 +42,7 @@ def read_sarif(received: Received, spec: Sarif, sources: EvidenceSources) -> Rea
         problems=(
             *islice(_run_problems(spec, runs, received), NAMED),
             *_result_problems(spec, tally),
+            *_own_configuration(spec, runs, sources),
             *exit_problems(received, explained=bool(tally.counted)),
         ),
         subject=envelope.subject,
@@ -126,6 +128,15 @@ def _run_problems(spec: Sarif, runs: Sequence[Run], received: Received) -> Itera
         name = shown(tool or spec.source)
         for code, message in (*_unfinished(run, received), *_failed_invocations(run.table)):
             yield Finding(code, f"{name} {message}", fix=fix, who=("ci",))
+
+
+def _own_configuration(spec: Sarif, runs: Sequence[Run], sources: EvidenceSources) -> Iterator[Finding]:
+    """A proposal that brings its own list of what to pass over decides for itself what is a flaw."""
+    if own := own_configuration(map(_tool, runs), sources):
+        message = f"{spec.source} was not scanned by upstream's configuration: {own} differ"
+        yield Finding(
+            "sarif.configuration", message, fix="land the change on upstream first", who=("author",)
+        )
 
 
 def _tool(run: Run) -> str:

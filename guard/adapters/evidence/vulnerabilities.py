@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from guard.adapters.evidence.passing_over import own_configuration
 from guard.adapters.evidence.scanners import Advisory, Scan, scan_of
 from guard.adapters.evidence.severity import SEVERITIES, UNKNOWN, at_or_above
 from guard.adapters.evidence.sources import EvidenceSources
@@ -39,6 +40,7 @@ def read_vulnerabilities(received: Received, spec: Vulnerabilities, sources: Evi
         problems=(
             *_nothing(spec, scan, received.again),
             *_problems(spec, judged, received.again),
+            *_own_configuration(spec, scan, sources),
             *exit_problems(received, explained=bool(scan.advisories), found=scan.found_codes),
         ),
         subject=envelope.subject,
@@ -118,3 +120,12 @@ def _problems(spec: Vulnerabilities, judged: _Judged, again: str) -> Iterator[Fi
             "let the scanner find them, or put them into the gate's ignore list with a reason and a last day"
         )
         yield Finding("vulnerabilities.not-scanned", message, fix=fix, who=("ci", "release-owner"))
+
+
+def _own_configuration(spec: Vulnerabilities, scan: Scan, sources: EvidenceSources) -> Iterator[Finding]:
+    """A proposal that brings its own list of what to pass over decides for itself what is vulnerable."""
+    if own := own_configuration([scan.tool], sources):
+        message = f"{spec.source}: {scan.tool} did not scan by upstream's configuration: {own} differ"
+        yield Finding(
+            "vulnerabilities.configuration", message, fix="land the change on upstream first", who=("author",)
+        )

@@ -27,12 +27,15 @@ def judge_queue(queue: Queue, entries: Fact[tuple[QueueEntry, ...]]) -> Verdict:
 
 def _findings(queue: Queue, entry: QueueEntry) -> Iterator[Finding]:
     mark = entry.mark.casefold()
+    if entry.completed_at is not None and not entry.state:
+        return  # a queue without a column for states tells by this that the work is done
     if not mark or mark in _folded(queue.not_gating) or entry.state.casefold() in _folded(queue.closed):
         return
     name = f"{entry.id}: {entry.title}" if entry.title else entry.id
     if mark in _folded(queue.gating):
         fix = f"finish it and set it to {' or '.join(queue.closed)} in {queue.path}, or let it gate nothing"
-        message = f"{name} gates the release and is {entry.state or 'without a state'}"
+        also = f", although {entry.completed_at:%Y-%m-%d} is its completed_at" if entry.completed_at else ""
+        message = f"{name} gates the release and is {entry.state or 'without a state'}{also}"
         yield Finding("queue.open", message, queue.path, fix, ("author", "release-owner"))
         return
     message = f"{name} says {queue.gating_field} {entry.mark}, and nobody knows what that means"
