@@ -165,7 +165,7 @@ def _pass_on(stream: IO[bytes], wrote: bytearray) -> None:
 
 def _said(wrote: bytes) -> str:
     """The end of it as one printable line, colours and the like taken out."""
-    from guard.core.claims import MAX_SAID
+    from guard.core.claim_forms import MAX_SAID
 
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", wrote[-LONGEST_LOG:].decode("utf-8", "replace"))
     words = "".join(char if char.isprintable() else " " for char in text).split()

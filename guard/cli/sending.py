@@ -88,7 +88,7 @@ class Clone:
 
     def target(self) -> str:
         """The branch that is meant. Raises UsageError."""
-        from guard.core.claims import branch_name
+        from guard.core.claim_forms import branch_name
 
         if self.named_target is None:
             return self._policies().target()

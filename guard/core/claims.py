@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
-
+from guard.core import claim_forms as form
 from guard.core.model import Commit
-from guard.core.policy_names import HOLD_PATTERN, BranchName, GateId
-
-MAX_TEXT = 500
-MAX_NOTE = 2000
-MAX_SAID = 2000
-MAX_WORDS = 1000
-"""Words of a command; the whole statement is bounded besides."""
+from guard.core.policy_names import HOLD_PATTERN, GateId
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,174 +191,70 @@ Claim: TypeAlias = (
     | PromotionRequested
 )
 
-JsonSchema: TypeAlias = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The form of one field: `check` gives the value as the dataclass holds it, or raises ValueError saying what was
-    expected; `schema` says about the same in JSON Schema."""
-
-    check: Callable[[object], object]
-    schema: JsonSchema
-
-
-def _matching(pattern: str, expected: str) -> Form:
-    compiled = re.compile(pattern)
-
-    def check(value: object) -> object:
-        if not isinstance(value, str) or not compiled.fullmatch(value):
-            raise ValueError(f"expected {expected}")
-        return value
-
-    return Form(check, {"type": "string", "pattern": f"^(?:{pattern})$", "description": expected})
-
-
-def _text(limit: int, *, empty: bool = True) -> Form:
-    def check(value: object) -> object:
-        if not isinstance(value, str) or len(value) > limit or not (value or empty):
-            raise ValueError(f"expected {'at most' if empty else '1 to'} {limit} characters of text")
-        return printable(value)
-
-    return Form(check, {"type": "string", "minLength": 0 if empty else 1, "maxLength": limit})
-
-
-def printable(text: str) -> str:
-    """The same text. Raises ValueError where it holds a control, format (right-to-left marks) or other invisible
-    character, which could make it read as something else."""
-    if not text.isprintable():
-        raise ValueError("expected one line without control or invisible characters")
-    return text
-
-
-def _typed(form: Any) -> Form:
-    adapter: TypeAdapter[str] = TypeAdapter(form)
-
-    def check(value: object) -> object:
-        try:
-            return printable(adapter.validate_python(value, strict=True))
-        except ValidationError as error:
-            raise ValueError(error.errors(include_url=False)[0]["msg"]) from None
-
-    return Form(check, adapter.json_schema())
-
-
-def _optional(inner: Form) -> Form:
-    schema = {"anyOf": [inner.schema, {"type": "null"}]}
-    return Form(lambda value: None if value is None else inner.check(value), schema)
-
-
-def _check_exit_code(value: object) -> object:
-    if type(value) is not int or not 0 <= value <= 255:
-        raise ValueError("expected a whole number from 0 to 255")
-    return value
-
-
-def _check_command(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) > MAX_WORDS:
-        raise ValueError(f"expected a list of at most {MAX_WORDS} words")
-    if not all(isinstance(word, str) and "\x00" not in word for word in value):
-        raise ValueError("expected words of text")
-    return tuple(value)
-
-
-_id = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "an id of letters, digits, '.', '_' and '-', at most 100")
-
-
-def _check_proposal_id(value: object) -> object:
-    """An id that can end a ref's name (git-check-ref-format)."""
-    _id.check(value)
-    if not isinstance(value, str) or ".." in value or value.endswith((".", ".lock")):
-        raise ValueError("expected an id without '..' that does not end in '.' or '.lock'")
-    return value
-
-
-_words = {"type": "array", "maxItems": MAX_WORDS, "items": {"type": "string"}}
-_command = Form(_check_command, _words)
-_exit_code = Form(_check_exit_code, {"type": "integer", "minimum": 0, "maximum": 255})
-_proposal_id = Form(_check_proposal_id, _id.schema)
-branch_name = _typed(BranchName)
-_commit = _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "a full commit name of 40 or 64 lower-case hex digits")
-_waiver = _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits, as guard waive list shows it")
-_finding = _matching(
-    r"[a-z0-9][a-z0-9.-]{0,99}:[0-9a-f]{16}", "a finding's id such as sarif.result:0123456789abcdef"
-)
-
-
-def _check_expiry(value: object) -> object:
-    expected = "expected a time like 2026-05-01T12:00:00Z"
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value, re.ASCII):
-        raise ValueError(expected)
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError(expected) from None
-    return value
-
-
-_expiry = Form(_check_expiry, {"type": "string", "format": "date-time", "description": "UTC, with Z"})
-_policy = _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hex digits")
-_digest = _matching(r"(sha256:[0-9a-f]{64})?", 'sha256: and 64 hex digits, or ""')
-_name = _text(200, empty=False)
-principal = _text(200, empty=False)
-repository_name = _text(200, empty=False)
-nonce = _matching(r"[0-9a-f]{32,64}", "32 to 64 hex digits")
-
-_APPROVAL: Mapping[str, Form] = {"target": branch_name, "commit": _commit}
-_EVIDENCE: Mapping[str, Form] = {
-    "source": _name, "commit": _commit, "kind": _text(200), "tool": _name, "tool_version": _text(200),
-    "exit_code": _exit_code, "command": _command, "digest": _digest,
-    "said": _text(MAX_SAID),
+_APPROVAL: Mapping[str, form.Form] = {"target": form.branch_name, "commit": form.commit}
+_EVIDENCE: Mapping[str, form.Form] = {
+    "source": form.name, "commit": form.commit, "kind": form.text(200), "tool": form.name,
+    "tool_version": form.text(200), "exit_code": form.exit_code, "command": form.command, "digest": form.digest,
+    "said": form.text(form.MAX_SAID),
 }  # fmt: skip
-_WAIVER: Mapping[str, Form] = {"target": branch_name, "waiver": _waiver}
-_WAIVER_REQUEST: Mapping[str, Form] = {
-    "target": branch_name, "gate": _typed(GateId), "finding": _finding, "commit": _optional(_commit),
-    "reason": _text(MAX_NOTE, empty=False), "expires": _expiry, "entry": _text(200),
+_WAIVER: Mapping[str, form.Form] = {"target": form.branch_name, "waiver": form.waiver}
+_WAIVER_REQUEST: Mapping[str, form.Form] = {
+    "target": form.branch_name, "gate": form.typed(GateId), "finding": form.finding,
+    "commit": form.optional(form.commit), "reason": form.text(form.MAX_NOTE, empty=False), "expires": form.expiry,
+    "entry": form.text(200),
 }  # fmt: skip
 
-_PROMOTION: Mapping[str, Form] = {
-    "target": branch_name, "old": _commit, "commit": _commit, "policy": _policy,
-    "request": nonce, "read": _command,
+_PROMOTION: Mapping[str, form.Form] = {
+    "target": form.branch_name, "old": form.commit, "commit": form.commit, "policy": form.policy,
+    "request": form.nonce, "read": form.command,
 }  # fmt: skip
 
-CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, Form]]] = {
+CLAIMS: Mapping[str, tuple[type[Claim], Mapping[str, form.Form]]] = {
     # type: (its dataclass, the form of each field)
     "approval": (ApprovalGiven, _APPROVAL),
     "approval-withdrawn": (ApprovalWithdrawn, _APPROVAL),
-    "signoff": (SignedOff, {"gate": _typed(GateId), "commit": _optional(_commit), "note": _text(MAX_NOTE)}),
+    "signoff": (
+        SignedOff,
+        {"gate": form.typed(GateId), "commit": form.optional(form.commit), "note": form.text(form.MAX_NOTE)},
+    ),
     "incident-opened": (
         IncidentOpened,
-        {"incident": _id, "label": _name, "title": _text(MAX_TEXT, empty=False)},
+        {"incident": form.any_id, "label": form.name, "title": form.text(form.MAX_TEXT, empty=False)},
     ),
-    "incident-closed": (IncidentClosed, {"incident": _id, "note": _text(MAX_NOTE)}),
+    "incident-closed": (IncidentClosed, {"incident": form.any_id, "note": form.text(form.MAX_NOTE)}),
     "evidence": (EvidenceSubmitted, _EVIDENCE),
     "proposal-opened": (
         ProposalOpened,
-        {"target": branch_name, "proposal": _proposal_id, "head": _commit, "title": _text(MAX_TEXT)},
+        {
+            "target": form.branch_name,
+            "proposal": form.proposal_id,
+            "head": form.commit,
+            "title": form.text(form.MAX_TEXT),
+        },
     ),
-    "proposal-closed": (ProposalClosed, {"target": branch_name, "proposal": _proposal_id}),
+    "proposal-closed": (ProposalClosed, {"target": form.branch_name, "proposal": form.proposal_id}),
     "hold-placed": (
         HoldPlaced,
         {
-            "target": branch_name,
-            "reason": _text(MAX_TEXT, empty=False),
-            "kind": _matching("manual|maintenance", "manual or maintenance"),
+            "target": form.branch_name,
+            "reason": form.text(form.MAX_TEXT, empty=False),
+            "kind": form.matching("manual|maintenance", "manual or maintenance"),
         },
     ),
     "hold-lifted": (
         HoldLifted,
         {
-            "target": branch_name,
-            "reason": _text(MAX_TEXT),
-            "hold": _matching(f"({HOLD_PATTERN})?", 'the id of a hold, or ""'),
-            "way": _matching("accept|restore", "accept or restore"),
+            "target": form.branch_name,
+            "reason": form.text(form.MAX_TEXT),
+            "hold": form.matching(f"({HOLD_PATTERN})?", 'the id of a hold, or ""'),
+            "way": form.matching("accept|restore", "accept or restore"),
         },
     ),
-    "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": _text(MAX_TEXT, empty=False)}),
+    "break-glass": (BreakGlassAsked, {**_APPROVAL, "reason": form.text(form.MAX_TEXT, empty=False)}),
     "waiver-requested": (WaiverRequested, _WAIVER_REQUEST),
     "waiver-approved": (WaiverApproved, _WAIVER),
     "waiver-withdrawn": (WaiverWithdrawn, _WAIVER),
-    "promotion-plan": (PromotionPlanned, {"target": branch_name, "commit": _optional(_commit)}),
+    "promotion-plan": (PromotionPlanned, {"target": form.branch_name, "commit": form.optional(form.commit)}),
     "promotion-request": (PromotionRequested, _PROMOTION),
 }
 """Every type of statement."""
@@ -397,9 +284,9 @@ def claim_of(type_name: str, fields: Mapping[str, object]) -> Claim:
     if unknown := sorted(fields.keys() - forms.keys()):
         raise ValueError(f"{ascii(unknown[0])[:80]}: the type {type_name} has no such field")
     checked: dict[str, object] = {}
-    for name, form in forms.items():
+    for name, wanted in forms.items():
         try:
-            checked[name] = form.check(fields[name])
+            checked[name] = wanted.check(fields[name])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return made(**checked)  # type: ignore[arg-type]  # every value went through its field's form

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from guard.core.canonical import canonical_bytes
-from guard.core.claims import CLAIMS, TYPE_OF, Claim, Form, claim_of, nonce, principal, repository_name
+from guard.core.claim_forms import Form, nonce, principal, repository_name
+from guard.core.claims import CLAIMS, TYPE_OF, Claim, claim_of
 from guard.core.durations import format_duration
 from guard.core.errors import GuardError
 
