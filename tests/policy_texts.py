@@ -34,6 +34,23 @@ LINES = SMALL.count("\n")
 """The lines of the small policy, so that an added text's first line is the next one."""
 
 
+def people_policy(forge: str, repository: str, branch: str, *, platform: str, security: str) -> str:
+    """The rules that rest on commits and people alone, with one member (or group) for each role."""
+    return f"""
+version = 1
+[project]
+forge = "{forge}"
+repository = "{repository}"
+[branches."{branch}"]
+upstream = "master"
+require = ["lineage", "approvals", "incidents"]
+[roles.platform]
+members = ["{platform}"]
+[roles.security]
+members = ["{security}"]
+"""
+
+
 def problems(text: str | bytes) -> list[str]:
     data = text.encode() if isinstance(text, str) else text
     with pytest.raises(PolicyError) as caught:

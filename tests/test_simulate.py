@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.gitrepo import clean_environment
+from guard.cli.main import status_of
+from tests.gitrepo import clean_process
+from tests.policy_texts import people_policy
 from tests.service_sides import BRANCH
 from tests.service_world import ServiceWorld
 
-POLICY = f"""
-version = 1
-[project]
-forge = "gitlab"
-repository = "gpuaas/platform"
-[branches."{BRANCH}"]
-upstream = "master"
-require = ["lineage", "approvals", "incidents"]
-[roles.platform]
-members = ["@gpuaas/platform-owners"]
-[roles.security]
-members = ["@gpuaas/security-owners"]
-"""
+POLICY = people_policy(
+    "gitlab",
+    "gpuaas/platform",
+    BRANCH,
+    platform="@gpuaas/platform-owners",
+    security="@gpuaas/security-owners",
+)
 FILE = {
     "target": BRANCH,
     "head": "master",
@@ -36,11 +33,19 @@ FILE = {
 }
 
 
-def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "guard.cli.main", "simulate", *arguments],
-        cwd=cwd, env=clean_environment(NO_COLOR="1", **(env or {})), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
+    """The command within this process; what starting another one shows is shown elsewhere."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd), clean_process(NO_COLOR="1", **(env or {})), redirect_stdout(out), redirect_stderr(err):
+        status = status_of(["simulate", *arguments])
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture

@@ -22,25 +22,14 @@ from guard.core.statements import (
 from tests.gitrepo import Repo, clean_environment
 from tests.local_world import REPOSITORY, TARGET
 from tests.people import key_of, signer_line, write_key
+from tests.policy_texts import people_policy
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 HEAD = Commit("a" * 40)
 ANN, BOB = "ann@example.com", "bob@example.com"
 REPORT = b"<testsuites/>"
 
-POLICY = f"""
-version = 1
-[project]
-forge = "local"
-repository = "{REPOSITORY}"
-[branches."{TARGET}"]
-upstream = "master"
-require = ["lineage", "approvals", "incidents"]
-[roles.platform]
-members = ["@owners"]
-[roles.security]
-members = ["{ANN}"]
-"""
+POLICY = people_policy("local", REPOSITORY, TARGET, platform="@owners", security=ANN)
 
 HOOK = """#!/bin/sh
 exec {python} -m guard.cli.main hook pre-receive --home {home}

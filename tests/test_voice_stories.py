@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -63,6 +64,15 @@ def test_the_page_says_the_same_and_runs_nothing(make: Make) -> None:
         assert said in html.decode()
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert "<script" not in html.decode()
+        links = re.findall(r"(?:href|src|action)=[\"']?([^\"'> ]*)", html.decode())
+        assert links
+        assert all(link.startswith("/") and not link.startswith("//") for link in links), (
+            "nothing from elsewhere"
+        )
+        style = call(f"{url}/style.css", method="GET")[2].decode()
+        assert "@media print" in style
+        assert "details::details-content" in style, "what is folded on the screen is open on paper"
+        assert not re.search(r"url\(|@import", style)
         assert "1 commit, 1 file, 1 breaking" in html.decode()
         assert call(f"{url}/decisions/{BRANCH}/{'e' * 40}", method="GET")[0] == 404
         assert call(f"{url}/decisions/{BRANCH}/nothing", method="GET")[0] == 404
