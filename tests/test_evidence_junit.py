@@ -39,6 +39,7 @@ PROPERTY = "<properties><property name='at' value='AT-052'/></properties>"
         pytest.param([case("<pending/>")], {"junit.not-passed"}, id="pending"),
         pytest.param([case("<rerunFailure/>")], {"junit.not-passed"}, id="rerun"),
         pytest.param([case(more="status='notrun'")], {"junit.not-passed"}, id="gtest-not-run"),
+        pytest.param([case(more="executed='False'")], {"junit.not-passed"}, id="not-executed"),
         pytest.param([case(more="result='suppressed'")], {"junit.not-passed"}, id="gtest-suppressed"),
         pytest.param([case(more="status='run' result='completed'")], set(), id="gtest-ran"),
         pytest.param([], {"junit.absent"}, id="no-test-at-all"),
@@ -221,3 +222,42 @@ def test_reports_that_pytest_wrote(file: str, tests: list[str], exit_code: int, 
 )
 def test_the_line_of_the_board(tests: list[str], summary: str) -> None:
     assert seen(reading_of(asks(kind="junit", source="at", tests=tests), suite(case()))).summary == summary
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param(
+            "<testsuite name='s' failures='1'><testcase name='AT-052'/></testsuite>", id="a-failure"
+        ),
+        pytest.param(
+            "<testsuites><testsuite name='AT-052' errors='1'><testcase name='AT-052'/></testsuite></testsuites>",
+            id="a-suite-that-did-not-start",
+        ),
+        pytest.param(
+            f"<testsuite failures='{'9' * 5000}'><testcase name='AT-052'/></testsuite>",
+            id="more-than-anybody-counts",
+        ),
+        pytest.param(
+            "<testsuite name='AT-052'><error/><testcase name='AT-052'/></testsuite>", id="its-own-error"
+        ),
+        pytest.param(
+            "<testsuite><testsuite failures='2'><testcase name='x'><failure/></testcase></testsuite>"
+            "<testcase name='AT-052'/></testsuite>",
+            id="one-more-than-is-shown",
+        ),
+    ],
+)
+def test_a_suite_that_failed_beside_its_tests_is_unknown(report: str) -> None:
+    reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report.encode())
+    assert isinstance(reading, Unknown)
+    assert "failed beside its tests" in reading.why
+
+
+def test_counters_that_add_up_say_nothing() -> None:
+    report = (
+        "<testsuites failures='1' errors='1'><testsuite failures='1' errors='1'><testcase name='x'><failure/><error/>"
+        "</testcase><testcase name='AT-052'/></testsuite></testsuites>"
+    )
+    reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report.encode(), exit_code=1)
+    assert codes(reading) == set()

@@ -113,6 +113,11 @@ NOTE = {"level": "error", "message": {"text": "parser crashed"}}
         pytest.param({"invocations": [{"executionSuccessful": False}]}, "sarif.failed", id="failed"),
         pytest.param({"invocations": [{}]}, "sarif.failed", id="success-not-stated"),
         pytest.param(
+            {"invocations": [{"executionSuccessful": True, "exitSignalName": "SIGKILL"}]},
+            "sarif.failed",
+            id="ended-by-a-signal",
+        ),
+        pytest.param(
             {"invocations": [{"executionSuccessful": True, "toolExecutionNotifications": [NOTE]}]},
             "sarif.error",
             id="error-while-running",

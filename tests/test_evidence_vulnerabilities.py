@@ -140,12 +140,14 @@ def test_what_was_skipped_beside_the_rest_is_named() -> None:
         "dependencies": [
             {"name": "six", "version": "1", "vulns": []},
             {"name": "own", "skip_reason": "editable"},
+            {"name": "odd", "version": "1", "vulns": None},
         ]
     }
     (finding,) = seen(reading_of(asks(**SPEC), as_json(report))).problems
-    assert finding.message == "dependencies: these were not looked at: own"
-    entry = {"id": "own", "until": date(2099, 1, 1), "reason": "this project itself"}
-    assert not seen(reading_of(asks(**SPEC, ignore=[entry]), as_json(report))).problems
+    assert finding.message == "dependencies: these were not looked at: odd, own"
+    until = {"until": date(2099, 1, 1), "reason": "this project itself"}
+    entries = [{"id": "own", **until}, {"id": "odd", **until}]
+    assert not seen(reading_of(asks(**SPEC, ignore=entries), as_json(report))).problems
 
 
 @pytest.mark.parametrize(

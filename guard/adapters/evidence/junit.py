@@ -125,7 +125,34 @@ def parse_junit(data: bytes, what: str) -> tuple[Case, ...]:
     root = _parse_xml(countable(bounded(data, what), what, b"<"), what)
     if _tag(root) not in {"testsuites", "testsuite"}:
         raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(_tag(root), limit=60)}")
+    _demand_sum(root, what)
     return tuple(_cases(root))
+
+
+def _demand_sum(root: Element, what: str) -> None:
+    """Raise Unreadable where a suite counts more failures and errors than its tests show: something failed that has no
+    test of its own, such as a suite that did not even start. A suite's own failure is one."""
+    shown_below: dict[Element, int] = {}
+    order, todo = [], [root]
+    while todo:
+        element = todo.pop()
+        order.append(element)
+        todo += [child for child in element if _tag(child) in {"testsuites", "testsuite", "testcase"}]
+    for suite in reversed(order):
+        own = sum(_tag(child).casefold() in _BAD for child in suite)
+        shown_below[suite] = own + sum(shown_below.get(child, 0) for child in suite)
+        if _tag(suite) == "testcase":
+            continue
+        counted = _counter(suite.get("failures", "")) + _counter(suite.get("errors", ""))
+        if own or counted > shown_below[suite]:
+            name = shown(suite.get("name", "") or "without a name", limit=80)
+            raise Unreadable(f"{what}: its suite {name} failed beside its tests, or did not even start")
+
+
+def _counter(text: str) -> int:
+    """A suite's count; what is none counts nothing, and one beyond all sense very much."""
+    digits = text.strip()
+    return int(digits[:9]) if digits.isascii() and digits.isdecimal() else 0
 
 
 def _cases(root: Element) -> Iterator[Case]:
@@ -181,6 +208,8 @@ def _ended(element: Element) -> str:
     for child in element:
         if _tag(child).casefold() in _BAD:
             return _BAD[_tag(child).casefold()]
+    if element.get("executed", "").casefold() == "false":
+        return "was not executed"
     for attribute in ("status", "result"):
         word = element.get(attribute, "")
         if word.casefold() not in GOOD_WORDS:

@@ -30,6 +30,9 @@ WITHOUT_LEVEL = {"gitleaks": "error", "trufflehog": "error", "detect-secrets": "
 NO_FILES = re.compile(r"\bRan \d+ rules? on 0 files\b")
 """How semgrep tells on standard error that it looked at nothing."""
 
+ENDED_BADLY = ("exitSignalName", "exitSignalNumber", "processStartFailureMessage")
+"""What an invocation says of a tool that did not end by itself (SARIF 3.20.8 to 3.20.10)."""
+
 
 def read_sarif(received: Received, spec: Sarif, sources: EvidenceSources) -> Reading:
     """Passes when scanners ran to their end and report nothing unsuppressed at or above `fail_at`."""
@@ -167,6 +170,8 @@ def _failed_invocations(run: dict[str, object]) -> Iterator[tuple[str, str]]:
         invocation = table_of(item, "an invocation")
         if invocation.get("executionSuccessful") is not True:
             yield "sarif.failed", "does not say that it ran successfully"
+        elif any(invocation.get(key) for key in ENDED_BADLY):
+            yield "sarif.failed", "was not started, or was ended by a signal"
         yield from (
             ("sarif.error", f"reports an error: {text}") for text in islice(_errors(invocation), NAMED)
         )

@@ -88,7 +88,7 @@ def _pip_audit(report: Table) -> Scan:
     looked = 0
     for item in list_of(report.get("dependencies"), "dependencies"):
         dependency = table_of(item, "a dependency")
-        if "skip_reason" in dependency or "vulns" not in dependency:
+        if "skip_reason" in dependency or dependency.get("vulns") is None:
             unlooked.append(shown(text_of(dependency.get("name")), limit=80) or "a package without a name")
             continue
         looked += 1
