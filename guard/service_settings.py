@@ -109,6 +109,11 @@ class ServiceSettings(BaseModel):
         default="secret",
         description="who may ask whether a permit is good: who knows the `secret` in GUARD_VERIFY_SECRET, or `anyone`",
     )
+    protection: Literal["watch", "keep"] = Field(
+        default="watch",
+        description="what is done when a protected branch's protection on the forge was loosened: `watch` holds"
+        " promotions, `keep` has the guard put it back first, for which its token has to administer the repository",
+    )
     pages: bool = Field(
         default=False, strict=True, description="show decisions to whoever can reach the service"
     )

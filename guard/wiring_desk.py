@@ -25,6 +25,7 @@ from guard.wiring import clone_sender, open_ledger, server_sources
 if TYPE_CHECKING:
     from guard.adapters.ledger import SqlLedger
     from guard.core.policy_branch import Branch
+    from guard.journeys.alarm import Alarm
     from guard.journeys.prepare import Workshop
     from guard.journeys.promotion import Move, Tools
 
@@ -95,6 +96,16 @@ class Desk:
             sign=lambda permit: sign(permit, key),
             new_id=lambda: secrets.token_urlsafe(18),
             tell=tell,
+        )
+
+    def end_alarm(self, branch: str) -> Alarm | None:
+        """Look at the branch, raise the alarm where it was moved without a permit, and end an open one as its two
+        people said; the newest. Raises GuardError."""
+        from guard.journeys.watching_here import look_here
+        from guard.wiring_restore import beside
+
+        return look_here(
+            branch, self.sources, self.ledger, means=beside(self.home, self.ledger, self.sources, branch)
         )
 
     def workshop(self, branch: str) -> Workshop:

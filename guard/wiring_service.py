@@ -29,6 +29,7 @@ from guard.wiring_readers import (
     queue_reader,
     register_reader,
 )
+from guard.wiring_restore import service_means
 
 if TYPE_CHECKING:
     from guard.adapters.inbox import DeliveryInbox
@@ -108,26 +109,27 @@ class Service:
             reader = evidence_reader(git, records, forge, self.clock, operator=operator)
             registers = register_reader(git, self.clock)
             queue = queue_reader(git, self.clock)
+            sources = Sources(
+                git,
+                forge,
+                reader,
+                self.clock,
+                self._bootstrap(),
+                registers,
+                self._remembered(forge) if remembering else None,
+                read_asks=records.break_glass,
+                read_holds=records.holds,
+                read_queue=queue,
+                read_incidents=incident_reader(git, self.clock),
+                read_waivers=records.waivers,
+                read_debts=debt_reader(git, self.clock),
+            )
             yield Office(
                 repository=self.repository,
                 branches=self.branches,
                 forge=forge,
                 voice=speaking,
-                sources=Sources(
-                    git,
-                    forge,
-                    reader,
-                    self.clock,
-                    self._bootstrap(),
-                    registers,
-                    self._remembered(forge) if remembering else None,
-                    read_asks=records.break_glass,
-                    read_holds=records.holds,
-                    read_queue=queue,
-                    read_incidents=incident_reader(git, self.clock),
-                    read_waivers=records.waivers,
-                    read_debts=debt_reader(git, self.clock),
-                ),
+                sources=sources,
                 ledger=self.ledger,
                 memory=self.memory,
                 clock=self.clock,
@@ -137,6 +139,16 @@ class Service:
                 url=self.settings.public_url if self.settings.pages else "",
                 chat=self._chat(),
                 history=git,
+                keeps=self.settings.protection == "keep",
+                means=service_means(
+                    self.home,
+                    self.settings,
+                    self.ledger,
+                    self.mirror,
+                    forge=forge,
+                    voice=speaking,
+                    sources=sources,
+                ),
             )
 
     def _chat(self) -> Chat | None:
@@ -179,11 +191,15 @@ class Service:
         """The id of the permit that covers the move now. Raises Refused with the reason when none does."""
         from guard.adapters.keys import read_jwks
         from guard.journeys.permits import permit_for
+        from guard.journeys.rechecking import check_still_go
 
         keys = read_jwks(self.home.jwks)
-        return permit_for(
+        permit = permit_for(
             question, repository=self.repository, ledger=self.ledger, keys=keys, now=self.clock.now()
         )
+        with self.office(check=lambda: None, tell=lambda _line: None, remembering=True) as office:
+            check_still_go(permit, question, office)
+        return permit
 
     def tell_debt(self, branch: str) -> Told:
         """Put a protected branch's backport debt on record, and into a comment where the settings name a place.

@@ -63,16 +63,25 @@ def _why_not(update: Update, like: Likeness, branch: Branch, wall: Wall) -> No |
         return No(
             "refs.deletion", f"{branch.name} cannot be deleted by a push.", "ask the operator of the server"
         )
-    if update.creates:
+    if update.creates and not wall.tokens:
         fix = "the operator creates it on the server, then: guard adopt --branch " + branch.name
         return No("refs.creation", f"{branch.name} is protected and cannot be created by a push.", fix)
     if wall.has_nothing:
         tried = "takes no merge and no edit in the web interface" if wall.web else "takes no direct push"
         way = f'Merge to {branch.upstream} first, then run "guard promote".'
         return No("refs.protected", f"{branch.name} {tried}. {way}", "")
+    if update.creates:
+        no, back = why_no_permit(update, branch, wall)
+        if no is None and not back:
+            return No(
+                "refs.creation",
+                f"No promotion creates {branch.name}.",
+                "guard restore",
+            )
+        return No(no.code, f"{branch.name} was not created: {no.message}", no.fix) if no else None
     forward = Question("merge-base", "--is-ancestor", update.old, update.new)  # while the permit is checked
-    no = why_no_permit(update, branch, wall)
-    if forward.answer(accept=(0, 1))[0]:
+    no, back = why_no_permit(update, branch, wall)
+    if forward.answer(accept=(0, 1))[0] and not (back and no is None):
         text = f"{branch.name} only moves forward: {update.new[:10]} does not contain {update.old[:10]}."
         return No("refs.non-fast-forward", text, "guard promote --prepare makes a merge that does")
     return No(no.code, f"{branch.name} was not moved: {no.message}", no.fix) if no else None

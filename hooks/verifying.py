@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from hooks.config import Branch, Config
 from hooks.permits import NoLeave, check_permit
 from hooks.refs import Update
 from hooks.say import Stop
-from hooks.values import TYPE_CHECKING, NamedTuple, read_json
+from hooks.values import TYPE_CHECKING, NamedTuple, parse_json, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +52,9 @@ def raise_wall(folder: str, config: Config, environment: Mapping[str, str]) -> W
     return Wall(folder, config, _tokens(environment), web, SHORT_PATIENCE if hurried else PATIENCE)
 
 
-def why_no_permit(update: Update, branch: Branch, wall: Wall) -> NoLeave | None:
-    """None when a permit covers the move; else what is wrong with the first one. Raises Stop where nobody knows."""
+def why_no_permit(update: Update, branch: Branch, wall: Wall) -> tuple[NoLeave | None, bool]:
+    """None when a permit covers the move, else what is wrong with the first one; and whether that permit is one to put
+    the branch back, which need not go forward. Raises Stop where nobody knows."""
     reasons = []
     for token in wall.tokens or ("",):
         try:
@@ -60,8 +62,17 @@ def why_no_permit(update: Update, branch: Branch, wall: Wall) -> NoLeave | None:
         except NoLeave as reason:
             reasons.append(reason)
         else:
-            return None
-    return reasons[0]
+            return None, _restores(token, wall.config)
+    return reasons[0], False
+
+
+def _restores(token: str, config: Config) -> bool:
+    if not token:
+        return False
+    sys.path.extend(folder for folder in config.packages if folder not in sys.path)
+    from guard.core.permit_check import restores
+
+    return restores(token, loads=parse_json)
 
 
 def _check(token: str, update: Update, branch: Branch, wall: Wall) -> None:

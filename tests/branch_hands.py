@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from tests.doubles.github.deliveries import delivery
@@ -9,7 +10,10 @@ from tests.doubles.github.state import ZERO
 from tests.doubles.gitlab import deliveries as gitlab
 from tests.doubles.gitlab.state import Push
 from tests.gitrepo import Repo
-from tests.service_sides import BRANCH, SECRET, GitHubSide, GitLabSide, Said, Side
+from tests.service_sides import BOTH, BRANCH, SECRET, GitHubSide, GitLabSide, Said, Side
+
+SOME = BOTH if os.environ.get("GUARD_TEST_LONG") else BOTH[:1]
+"""The forges of stories in which the two hardly differ; with GUARD_TEST_LONG both."""
 
 ALARM = f"guard/alarm ({BRANCH})"
 

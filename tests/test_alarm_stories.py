@@ -15,7 +15,7 @@ from guard.journeys.adopt import Baseline, adopt
 from guard.journeys.alarm import latest_alarm
 from guard.journeys.reconcile import expected_head
 from guard.wiring_service import Service
-from tests.branch_hands import alarm_statuses, event, issues, move, press_merge
+from tests.branch_hands import SOME, alarm_statuses, event, issues, move, press_merge
 from tests.service_sides import BOTH, BRANCH
 from tests.service_world import ServiceWorld
 from webhook_app.worker import Sweeper
@@ -64,7 +64,7 @@ def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarded]
     made.world.close()
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=SOME)
 def one_guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarded]:
     made = Guarded(tmp_path, request.param)
     yield made
@@ -290,18 +290,23 @@ def test_observing_records_a_move_and_holds_nothing(tmp_path: Path) -> None:
     world.close()
 
 
-def issue_permit(guarded: Guarded, old: str, new: str, *, expires: str = "2999-01-01T00:00:00Z") -> None:
+def issue_permit(
+    guarded: Guarded,
+    old: str,
+    new: str,
+    *,
+    expires: str = "2999-01-01T00:00:00Z",
+    name: str = "permit-of-the-test",
+) -> None:
     body = {
-        "permit": "permit-of-the-test",
+        "permit": name,
         "promotion": "p",
         "ref": REF,
         "old": old,
         "new": new,
         "expires": expires,
     }
-    guarded.ledger.append(
-        "permit.issued", body, at=guarded.service.clock.now(), once="permit.issued:permit-of-the-test"
-    )
+    guarded.ledger.append("permit.issued", body, at=guarded.service.clock.now(), once=f"permit.issued:{name}")
 
 
 def _line(name: str) -> str:

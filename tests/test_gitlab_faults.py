@@ -247,7 +247,17 @@ def test_the_calls_that_no_contract_covers_are_these(world: GitLabWorld) -> None
     world.state.label(world.request(proposal), "BREAKING:", by="ann")
     assert len(known(forge.jobs(proposal.head))) == 1
     assert known(forge.labeller(proposal, "BREAKING:")) == "ann"
+    opened = forge.open_issue("Moved", "without a permit")
+    forge.edit_issue(opened.id, body="put back", is_open=False)
+    assert [(one.body, one.is_open) for one in forge.own_issues()] == [("put back", False)]
+    assert known(forge.movers("proposal-1", proposal.head)) == {"ann"}
+    forge.protect(TARGET)
+    protected = known(forge.protection(TARGET))
+    assert protected is not None
+    assert (protected.pushers, protected.mergers, protected.force_push) == (("guard",), ("guard",), False)
     assert world.double.api.contract.uncovered == {
+        "POST /api/v4/projects/{id}/issues",
+        "PUT /api/v4/projects/{id}/issues/{issue_iid}",
         "GET /api/v4/projects/{id}/pipelines",
         "GET /api/v4/projects/{id}/merge_requests/{merge_request_iid}/resource_label_events",
         "POST /api/graphql",

@@ -46,6 +46,7 @@ def adopt(
     """
     from guard import wiring_desk as wiring
     from guard.journeys import adopt as journey
+    from guard.journeys.acknowledging import settle_adopted
     from guard.journeys.promotion import recover
 
     desk = wiring.open_desk(server=server, clone=Path(), remote=remote, what="guard adopt")
@@ -62,6 +63,9 @@ def adopt(
             because=because,
         )
         new = journey.adopt(desk.ledger, baseline, now=desk.sources.clock.now(), force=force)
+        open_still = settle_adopted(desk.sources, desk.ledger, baseline, now=desk.sources.clock.now())
+    if open_still:
+        click.echo(f"promotions stay held until two role holders lift {open_still}: guard holds", err=True)
     _report(baseline, form, new=new)
     return 0
 

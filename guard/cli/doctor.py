@@ -21,10 +21,15 @@ _MARKS = {Level.OK: "✓", Level.NOTE: "·", Level.FAULT: "✗", Level.UNKNOWN: 
     show_default="this folder",
     help="The clone.",
 )
+@click.option(
+    "--server",
+    metavar="FOLDER",
+    help="A guarded repository or the service's folder: look at what its ledger says of the forge, too.",
+)
 @click.option("--fix", is_flag=True, help="Mend what can be mended here, then look again.")
 @click.option("--section", type=click.Choice(SECTIONS), multiple=True, help="Look at this part only.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def doctor(repo: Path, *, fix: bool, section: tuple[str, ...], form: str) -> int:
+def doctor(repo: Path, *, server: str | None, fix: bool, section: tuple[str, ...], form: str) -> int:
     """Check the guard's installation in a clone, and say how to mend what is wrong.
 
     It looks for hooks that are missing, shadowed by another tool, not executable, of another version or switched off;
@@ -36,11 +41,15 @@ def doctor(repo: Path, *, fix: bool, section: tuple[str, ...], form: str) -> int
     guard doctor
     guard doctor --fix
     guard doctor --section hooks --format json
+    guard doctor --section forge --server /srv/guard/platform
     """
     from guard.cli import installing
 
     done = installing.mend_clone(repo) if fix else []
-    found = installing.examine_clone(repo, section or SECTIONS)
+    wanted = section or SECTIONS
+    elsewhere = installing.examine_server(server) if server and "forge" in wanted else []
+    found = installing.examine_clone(repo, tuple(one for one in wanted if not (elsewhere and one == "forge")))
+    found += elsewhere
     if form == "json":
         click.echo(json.dumps(_report(found, done), indent=2))
     else:

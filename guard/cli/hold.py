@@ -60,11 +60,14 @@ def unhold(hold: str, reason: str, form: str, **options: Any) -> None:
     guard unhold --because "the provider is back"
     guard unhold alarm-0f3a5c7e9b1d --because "the hotfix was agreed on the phone, INC-214"
     """
+    from guard.cli.restore import end_alarm_here
     from guard.core.claims import HoldLifted
 
     with open_clone(**options) as clone:
         target = clone.target()
         sent = send_claim(made(HoldLifted, target=target, reason=reason, hold=hold), clone.sender())
+        if hold:
+            end_alarm_here(clone, target)
     print_sent(
         sent,
         f"said that {hold or 'what people hold'} need not hold the promotions of {target} any more",

@@ -6,10 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from guard.core.errors import GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.adapters.ledger import SqlLedger
+    from guard.settings import ServerHome
 
 _HOME = click.option(
     "--home",
@@ -132,12 +139,32 @@ def _record_and_refresh(folder: Path) -> list[str]:
     else:
         ledger, clock = wiring.open_ledger(home), wiring.system_clock().now
         failures = record_moves(moves, tokens, keys=read_jwks(home.jwks), ledger=ledger, clock=clock)
+        failures += _look_after([move.ref for move in moves], home, ledger)
     try:
         repo = GitDir(home.settings.git_dir)
         with installing.one_compiler(home.path):
             refresh_server(repo, home, installing.server_files(repo, home.path))
     except (GuardError, OSError) as error:
         failures.append(f"the policy could not be compiled anew: {error}")
+    return failures
+
+
+def _look_after(refs: Sequence[str], home: ServerHome, ledger: SqlLedger) -> list[str]:
+    """Raise the alarm for what moved without a permit; what went wrong, by branch. A promotion that is under way holds
+    its branch's lock, and settles it itself."""
+    from guard import wiring
+    from guard.journeys.watching_here import look_here
+
+    sources, failures = wiring.server_sources(home, ledger), []
+    for ref in dict.fromkeys(refs):
+        branch = ref.removeprefix("refs/heads/")
+        try:
+            look_here(branch, sources, ledger)
+        except GuardError as error:
+            if error.code != "promotion.locked":
+                failures.append(
+                    f"whether {branch} moved with a permit could not be looked at: {error.message}"
+                )
     return failures
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from guard.adapters import hookfiles
 from guard.adapters.gitdir import GitDir, git_version, set_everywhere
 from guard.core.diagnosis import Diagnosis
-from guard.core.errors import GuardError
+from guard.core.errors import GuardError, UsageError
 from guard.journeys.compiled import read_compiled
 from guard.journeys.doctor import examine, mend
 from guard.journeys.everywhere import install_everywhere, uninstall_everywhere
@@ -68,6 +68,23 @@ def _scope_folder(scope: str) -> Path:
 def examine_clone(path: Path, sections: tuple[str, ...]) -> list[Diagnosis]:
     """What `guard doctor` finds in a clone."""
     return examine(GitDir(path), client_files(), git=git_version(), sections=sections)
+
+
+def examine_server(server: str) -> list[Diagnosis]:
+    """What the ledger of this server side says of its branches on the forge. Raises GuardError."""
+    from guard.journeys.doctor_forge import examine_forge
+    from guard.settings import find_home
+    from guard.wiring import read_ledger
+
+    home = find_home(server=server, remote_url=None)
+    if home is None:
+        raise UsageError(
+            f"{server} is no server side", fix="name the bare repository, or the service's folder"
+        )
+    ledger = read_ledger(home)
+    adopted = {str(entry.body.get("ref")) for entry in ledger.entries("baseline.adopted")}
+    names = {ref.removeprefix("refs/heads/") for ref in adopted} | set(home.settings.protect)
+    return examine_forge(ledger, sorted(names))
 
 
 def mend_clone(path: Path) -> list[str]:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("guard.cli.evidence:evidence", "Submit what a tool reports about a commit."),
     "hold": ("guard.cli.hold:hold", "Stop every promotion of a branch until it is lifted."),
     "unhold": ("guard.cli.hold:unhold", "Say that a hold on a branch's promotions may end."),
+    "restore": ("guard.cli.restore:restore", "Put a branch back that was moved without a permit."),
     "holds": ("guard.cli.hold:holds", "List what holds the promotions of a branch."),
     "break-glass": (
         "guard.cli.break_glass:break_glass",

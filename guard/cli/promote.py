@@ -143,9 +143,12 @@ def _promote(desk: Desk, branch: str, options: Options) -> int:
 
 def _finish_earlier(desk: Desk, branch: str, options: Options) -> None:
     """End a promotion that was cut off, so that the plan starts from what is true."""
+    from guard.journeys.alarm import open_alarm
     from guard.journeys.promotion import recover
 
     ref = f"refs/heads/{branch}"
+    if open_alarm(desk.ledger, ref) is not None:
+        desk.end_alarm(branch)  # people may have agreed how it ends where nobody was to see to it
     with desk.ledger.branch_lock(ref):
         ending = recover(desk.ledger, ref, read_head=desk.sources.git.resolve, clock=desk.sources.clock)
     if ending is None:

@@ -160,6 +160,13 @@ def _unholding(command: Command, rest: str) -> Command:
     return _because(named, more.strip()) if more.strip() else named
 
 
+def _restoring(command: Command, rest: str) -> Command:
+    found = _unholding(command, rest)
+    if not found.hold:
+        raise ValueError("the alarm's hold is missing")
+    return found
+
+
 def _gated(command: Command, gate: str, *, until: datetime | None = None) -> Command:
     name, _, finding = gate.partition(":")
     if not re.fullmatch(GATE_PATTERN, name) or not re.fullmatch(r"[a-z0-9.:_-]*", finding) or len(gate) > 300:
@@ -193,6 +200,7 @@ FORMS: Mapping[str, tuple[str, Callable[[Command, str], Command]]] = {
     "waive": ("waive GATE until DATE because …", _waiving),
     "hold": ("hold [maintenance] because …", _holding),
     "unhold": ("unhold [HOLD] [because …]", _unholding),
+    "restore": ("restore HOLD [because …]", _restoring),
     "break-glass": ("break-glass because …", _because),
 }
 """Every command: how it is written, and how what follows its name is read (ValueError says what was expected)."""

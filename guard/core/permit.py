@@ -14,12 +14,14 @@ from typing import Any, Protocol, TypeVar
 
 from guard.core import permit_check
 from guard.core.errors import GuardError
-from guard.core.permit_check import ALGORITHM, CLAIMS, MAX_TOKEN, TYPE, NotGood
+from guard.core.permit_check import ALGORITHM, CLAIMS, MAX_TOKEN, RESTORE_TYPE, TYPE, NotGood
 
 MAX_LIFE = timedelta(seconds=permit_check.MAX_LIFE)
 CLOCK_SKEW = timedelta(seconds=permit_check.CLOCK_SKEW)
 END_OF_TIME = permit_check.END_OF_TIME
 
+PROMOTES, RESTORES = "promotion", "restore"
+"""The kinds of permit."""
 
 _T = TypeVar("_T")
 
@@ -33,7 +35,8 @@ class PermitError(GuardError):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What a permit says: `repository`'s `ref` may move from `old` to `new` (whose tree is `tree`), once.
+    """What a permit says: `repository`'s `ref` may move from `old` to `new` (whose tree is `tree`), once. Of the kind
+    RESTORES it need not go forward, and may make the branch anew.
 
     `decision` and `policy` are digests (`sha256:…`); `issued` and `expires` whole seconds since 1970, UTC.
     """
@@ -49,6 +52,7 @@ class Permit:
     by: str
     issued: int
     expires: int
+    kind: str = PROMOTES
 
     @property
     def expires_at(self) -> datetime:
@@ -69,7 +73,8 @@ class Signer(Protocol):
 def sign(permit: Permit, signer: Signer) -> str:
     """The compact JWS of a permit. Raises PermitError for one that no verifier would take."""
     check_form(permit)
-    head = _encoded({"alg": ALGORITHM, "kid": signer.kid, "typ": TYPE})
+    type_ = RESTORE_TYPE if permit.kind == RESTORES else TYPE
+    head = _encoded({"alg": ALGORITHM, "kid": signer.kid, "typ": type_})
     body = _encoded(_claims(permit))
     signature = permit_check.encode(signer.sign(f"{head}.{body}".encode("ascii")))
     token = f"{head}.{body}.{signature}"
@@ -113,7 +118,8 @@ def read(token: str, keys: Mapping[str, Mapping[str, object]]) -> Permit:
     """The permit in `token`, its signature checked, not its time or what it is for. Raises PermitError."""
     claims = _asked(lambda: permit_check.read_claims(token, keys))
     texts = {"id" if name == "jti" else name: claims[name] for name in CLAIMS}
-    return Permit(**texts, issued=claims["iat"], expires=claims["exp"])
+    kind = RESTORES if permit_check.restores(token) else PROMOTES
+    return Permit(**texts, issued=claims["iat"], expires=claims["exp"], kind=kind)
 
 
 def parse_jwks(text: str | bytes) -> dict[str, Mapping[str, object]]:

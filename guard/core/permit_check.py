@@ -26,6 +26,8 @@ CLOCK_SKEW = 5
 """Seconds by which a permit may have been issued ahead of the verifier's clock. Its end has no such allowance."""
 
 TYPE = "guard-permit+jws"
+RESTORE_TYPE = "guard-restore+jws"
+"""A permit to put a branch back, which alone need not go forward; what says so is signed with the rest."""
 ALGORITHM = "EdDSA"
 
 _HEX = "0123456789abcdef"
@@ -51,7 +53,7 @@ def read_claims(
     if len(parts) != 3:
         raise malformed(f"it is not three dotted parts of at most {MAX_TOKEN} characters in all")
     header = _object(decode(parts[0]), {"alg", "kid", "typ"}, loads)
-    if header["alg"] != ALGORITHM or header["typ"] != TYPE:
+    if header["alg"] != ALGORITHM or header["typ"] not in {TYPE, RESTORE_TYPE}:
         raise malformed(f"its header does not say alg {ALGORITHM} and typ {TYPE}")
     kid = header["kid"]
     if not isinstance(kid, str) or kid not in keys:
@@ -64,6 +66,15 @@ def read_claims(
     claims = _object(decode(parts[1]), {*_FORMS, "iat", "exp"}, loads)
     check_form(claims)
     return claims
+
+
+def restores(token: str, *, loads: Callable[[str], object] | None = None) -> bool:
+    """Whether a token that was found good is a permit to put a branch back."""
+    try:
+        header = _object(decode(token.partition(".")[0]), {"alg", "kid", "typ"}, loads)
+    except NotGood:
+        return False
+    return bool(header["typ"] == RESTORE_TYPE)
 
 
 def unchecked_claims(token: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from guard.core.model import Commit, Fact, Known, Unknown
 from guard.core.policy import Policy
 from guard.core.rules.holds import Hold, judged_holds
 from guard.journeys.adopt import Baseline, adopt
-from guard.journeys.alarm import Alarm, close_alarm
+from guard.journeys.alarm import Alarm, close_alarm, open_alarm
 from guard.journeys.asking import read_policy
 from guard.journeys.reconcile import expected_head
 from guard.journeys.sources import Sources
@@ -86,3 +86,19 @@ def _adopt(
         return
     body = {"ref": alarm.ref, "head": "", "by": by, "because": because, "instead_of": alarm.expected}
     ledger.append("baseline.adopted", body, at=now, once=f"baseline.adopted:{alarm.hold}")
+
+
+def settle_adopted(sources: Sources, ledger: Ledger, baseline: Baseline, *, now: datetime) -> str:
+    """After the operator adopted the branch: end its alarm where the policy names nobody who could; else the hold that
+    stays, "" for none."""
+    alarm = open_alarm(ledger, baseline.ref)
+    if alarm is None:
+        return ""
+    policy = expected_policy(sources, alarm)
+    if not isinstance(policy, Unknown):
+        table = policy.value
+        if any(table.roles[name].members for name in table.approvals.roles if name in table.roles):
+            return alarm.hold
+    because = f"adopted by {baseline.by}, because nobody else could: {baseline.because}"
+    close_alarm(ledger, alarm, "accepted", by=(baseline.by,), because=because, now=now)
+    return ""

@@ -207,6 +207,10 @@ def _lifted(command: Command, _by: str, post: Post) -> Claim:
     return HoldLifted(post.proposal.target, command.text, command.hold)
 
 
+def _restored(command: Command, _by: str, post: Post) -> Claim:
+    return HoldLifted(post.proposal.target, command.text, command.hold, way="restore")
+
+
 def _waived(command: Command, by: str, post: Post) -> Claim | str:
     return waiver_claim(command, by, post.proposal, post.ledger, post.clock)
 
@@ -218,6 +222,7 @@ CLAIMS: Mapping[str, Callable[[Command, str, Post], Claim | str | None]] = {
     "waive": _waived,
     "hold": _held,
     "unhold": _lifted,
+    "restore": _restored,
     "break-glass": _break_glass,
 }
 """What each command by somebody puts on record: nothing where None, and for a text nothing either, because of that."""
@@ -231,5 +236,6 @@ DONE: Mapping[str, str] = {
     "waive": "asked for; it counts when others agree by the same comment, as many as the policy wants",
     "hold": "promotions of the branch are held until /guard unhold",
     "unhold": "said that this hold may end; what goes on holding the branch stands in the decision",
+    "restore": "asked for; the branch is put back when another holder of an approving role asks for it too",
     "break-glass": "asked for; it opens when the other role's holder asks within 30 minutes too, for this head alone",
 }

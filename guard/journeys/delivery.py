@@ -22,7 +22,9 @@ from guard.journeys.commands import Post, obey
 from guard.journeys.decisions import head_is_known
 from guard.journeys.judging import judge, upstream_of
 from guard.journeys.office import Matter, Office
+from guard.journeys.protecting import watch_protection
 from guard.journeys.publish import put_comment, withdraw_status
+from guard.journeys.rechecking import revoke_no_go, revoke_unproposed
 from guard.journeys.speaking import publish, say_undecided, say_waiting
 from guard.journeys.watching import watch
 from guard.ports import Telling, Voice
@@ -91,6 +93,8 @@ def _look(wake: Wake, office: Office, *, last: bool) -> list[GuardError]:
     for branch in watched:
         # Before anything is decided, so that a decision made just now already knows of the hold.
         failures += _attempt(partial(_watch, branch, office))
+        if wake.kind == "everything":
+            failures += _attempt(partial(watch_protection, branch, office))
     opened = {branch: office.forge.proposals(branch) for branch in office.branches}
     still_open = {one.id for fact in opened.values() if not isinstance(fact, Unknown) for one in fact.value}
     for branch, fact in opened.items():
@@ -177,8 +181,10 @@ def _handle(matter: Matter, office: Office, *, last: bool) -> None:
     except GuardError as error:
         if not last:
             raise
+        revoke_unproposed(matter.branch, matter.head, office, why=f"it could not be decided: {error.message}")
         say_undecided(matter, error.message, error.fix, office)
         return
+    revoke_no_go(judged.decision, office, last=last)
     unread = _worth_another_try(judged.decision)
     if unread and judged.decision.exit_status == 2 and not last:
         say_waiting(matter, unread, office)
@@ -246,6 +252,8 @@ def _settle(told: Telling, opened: Sequence[Proposal], still_open: set[str], off
     mine = next((one for one in opened if one.id == told.proposal), None)
     if not told.head or (mine is not None and mine.head == told.head):
         return
+    if not any(one.head == told.head for one in opened):
+        revoke_unproposed(told.branch, told.head, office, why="it is no open proposal's head any more")
     if office.voice is not None and not any(one.head == told.head for one in opened):
         office.refresh((told.branch,), ())
         if not _is_on_branch(told, office):

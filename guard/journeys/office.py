@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from guard.core.facts import Proposal
 from guard.core.model import Commit
+from guard.journeys.restoring import Means
 from guard.journeys.sources import Sources
 from guard.ports import Chat, Clock, Forge, History, Ledger, Memory, Voice
 
@@ -19,7 +20,9 @@ class Office:
     `branches` are the protected ones; `voice` is None where there is no forge to speak on; `refresh` brings branches
     and proposals' heads into the repository that `sources.git` reads; `url` is the page that statuses link to;
     `check` raises when somebody else may have taken this work over; `tell` takes a line for the log; `chat` is where
-    the owners who must act are told as well; `history` tells what a promotion changes.
+    the owners who must act are told as well; `history` tells what a promotion changes; `means` is what a
+    branch is put back with; `keeps` has
+    the guard put back a protection that was loosened.
     """
 
     repository: str
@@ -36,6 +39,8 @@ class Office:
     url: str = ""
     chat: Chat | None = None
     history: History | None = None
+    means: Callable[[str], Means] | None = None
+    keeps: bool = False
 
     def page(self, branch: str, head: Commit) -> str:
         """The address of the page of decisions on this head, "" where nobody can reach one. The same for all of them,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from guard.core.facts import Proposal
-from guard.core.forge_facts import Comment, CommitStatus
+from guard.core.forge_facts import Comment, CommitStatus, Protection
 from guard.core.model import Commit, Unknown
 from guard.ports import Voice
 from guard.render.comment import is_ours
@@ -74,9 +74,13 @@ def protection_warnings(voice: Voice, branch: str) -> tuple[str, ...]:
     fact = voice.protection(branch)
     if isinstance(fact, Unknown):
         return (f"it cannot be read: {fact.why}",)
-    if fact.value is None:
+    return protection_problems(fact.value, branch, me=voice.me())
+
+
+def protection_problems(protection: Protection | None, branch: str, *, me: str) -> tuple[str, ...]:
+    """Who besides the guard may move the branch, and how, in words."""
+    if protection is None:
         return (f"{branch} is not protected at all: whoever may push here may move it",)
-    me, protection = voice.me(), fact.value
     lists = (("push to", protection.pushers), ("merge into", protection.mergers))
     found = [
         f"besides the guard, these may {verb} {branch}: {', '.join(others)}"

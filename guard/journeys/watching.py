@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from guard.core.errors import ForgeError, GuardError, Refused, UsageError
+from guard.core.errors import ForgeError, GuardError, Refused
 from guard.core.forge_facts import ForgeIssue
 from guard.core.model import Commit, Unknown
+from guard.core.rules.holds import Hold
 from guard.journeys.acknowledging import accept, expected_policy, hold_of
 from guard.journeys.adopt import Baseline
-from guard.journeys.adopt import look as look_at
 from guard.journeys.alarm import Alarm, Look, check_branch, latest_alarm
 from guard.journeys.office import Office
-from guard.journeys.plan import branch_head
 from guard.journeys.publish import post_status
 from guard.journeys.reconcile import expected_head
+from guard.journeys.restoring import failed_lately, restore
+from guard.journeys.watching_here import baseline_of
 from guard.ports import Voice
 from guard.render.alarm import AlarmText, alarm_body, alarm_line, alarm_marker, alarm_status, alarm_title
 
@@ -90,7 +91,11 @@ def _keep(branch: str, office: Office) -> None:
 def _end(alarm: Alarm, head: Commit | None, office: Office) -> bool:
     """End the alarm as people said; whether they did."""
     hold = hold_of(office.sources, alarm)
-    if isinstance(hold, Unknown) or not hold.is_agreed:
+    if isinstance(hold, Unknown):
+        return False
+    if hold.is_to_be_restored:
+        return _restore(alarm, hold, office)
+    if not hold.is_agreed:
         return False
     accept(
         office.ledger,
@@ -103,24 +108,20 @@ def _end(alarm: Alarm, head: Commit | None, office: Office) -> bool:
     return True
 
 
+def _restore(alarm: Alarm, hold: Hold, office: Office) -> bool:
+    """Put the branch back, unless that failed a moment ago; whether it is."""
+    if office.means is None or failed_lately(office.ledger, alarm, now=office.clock.now()):
+        return False
+    office.check()
+    restore(alarm, hold, office.means(alarm.branch))
+    return True
+
+
 def _baseline(alarm: Alarm, by: str, office: Office) -> Baseline:
-    """The branch as it stands, with what it has that upstream has not as far as that can be told."""
-    policy, because = expected_policy(office.sources, alarm), f"{alarm.hold} was accepted: {alarm.words}"
+    policy = expected_policy(office.sources, alarm)
     table = None if isinstance(policy, Unknown) else policy.value.branches.get(alarm.branch)
-    upstream = table.upstream if table else ""
-    office.refresh((alarm.branch, *([upstream] if upstream else [])), ())
-    try:
-        return look_at(
-            office.sources,
-            alarm.branch,
-            upstream_name=upstream or None,
-            list_commits=lambda _old, _new: (),
-            by=by,
-            because=because,
-        )
-    except UsageError:
-        head = branch_head(office.sources, alarm.branch)
-        return Baseline(alarm.ref, head, upstream, head, (), by=by, because=because)
+    office.refresh((alarm.branch, *([table.upstream] if table else [])), ())
+    return baseline_of(alarm, by, office.sources)
 
 
 def tell(alarm: Alarm, office: Office, *, back: bool) -> None:

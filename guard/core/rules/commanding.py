@@ -38,7 +38,7 @@ def needed_roles(command: Command, policy: Policy) -> tuple[str, ...]:
         gate = next((one for one in policy.gates if one.id == command.gate), None)
         found = leaves(gate.evidence, prefix=gate.id) if gate else ()
         return tuple(dict.fromkeys(leaf.role for _, leaf in found if isinstance(leaf, Signoff)))
-    if command.name in {"hold", "unhold"}:
+    if command.name in {"hold", "unhold", "restore"}:
         return policy.approvals.roles
     if command.name == "break-glass" and policy.break_glass:
         return policy.break_glass.roles

@@ -32,6 +32,8 @@ class GitHubDouble:
         self.state = GitHubState(bare, full_name, me=f"{me}[bot]" if is_app else me)
         self.is_app = is_app
         self.may_administer = True
+        self.refuses_writes = False
+        """Whether the token may only read the protection."""
         self.moved_to = ""
         """The repository's new name: every path of the old one is answered with 301."""
         self.largest_page = 100

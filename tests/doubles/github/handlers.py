@@ -254,7 +254,7 @@ def _protection(double: GitHubDouble, values: Values, request: Request) -> Answe
 
 def _protect(double: GitHubDouble, values: Values, request: Request) -> Answer:
     """Everything is replaced; restrictions are for organisations' repositories."""
-    if not double.may_administer:
+    if double.refuses_writes or not double.may_administer:
         return Answer(
             403, {"message": "Resource not accessible by personal access token", "documentation_url": "x"}
         )

@@ -366,7 +366,14 @@ def protection(state: GitHubState, one: Protected) -> Json:
     found["allow_deletions"] = {"enabled": one.deletable}
     if one.checks is not None:
         listed = [{"context": name, "app_id": None} for name in one.checks]
-        found["required_status_checks"] = {"strict": True, "contexts": list(one.checks), "checks": listed}
+        where = f"{HOST}/repos/{state.full_name}/branches/release/protection/required_status_checks"
+        found["required_status_checks"] = {
+            "url": where,
+            "contexts_url": f"{where}/contexts",
+            "strict": True,
+            "contexts": list(one.checks),
+            "checks": listed,
+        }
     found["lock_branch"] = {"enabled": one.locked}
     if one.restrictions is not None:  # absent: everyone with write access
         found["restrictions"] = {**restrictions, **_names(state, one.restrictions, restrictions)}
