@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from guard.adapters.postgresql import make_tables
 from guard.cli.main import status_of
+from tests.hosted_world import hosted
 from tests.postgres import Database, fresh_database
 from tests.promotion_world import BRANCH, REF, make_server
-from tests.service_world import ServiceWorld
+from tests.service_world import ServiceWorld, as_json, call, serving
 from tests.test_promotion_cli import PROMOTED
 from tests.test_service_crash import COMMENTS, killed_while
 
@@ -92,3 +94,25 @@ def test_the_service_killed_between_recording_and_publishing_says_it_once(world:
         world.settle(url)
         assert world.status(head).state == "success"
         assert len(world.side.comments(proposal)) == 1
+
+
+def test_two_promoters_at_two_services_on_postgresql(tmp_path: Path, database: Database) -> None:
+    """Two processes, perhaps on two machines, that share the database: the branch's lock is in it."""
+    with hosted(tmp_path, "gitlab", database=database.plain) as one:
+        _, head = one.go()
+        wanted = [one.request(head), one.request(head)]
+        bodies = [one.signed(wanted[0], by="ann"), one.signed(wanted[1], by="pat")]
+        with serving(one.open()) as other, ThreadPoolExecutor(2) as pool:
+            urls = (one.url, other)
+            answers = list(
+                pool.map(
+                    lambda pair: call(f"{pair[0]}/api/v1/promotions", pair[1]), zip(urls, bodies, strict=True)
+                )
+            )
+        given, refused = sorted(answers, key=lambda answer: answer[0])
+        assert (given[0], refused[0]) == (201, 409)
+        assert as_json(refused[2])["code"] == "promotion.under-way"
+        assert len(list(one.ledger.entries("permit.issued"))) == 1
+        found = as_json(given[2])
+        assert one.present(found["promotion"], "push", found["permit"]).body["state"] == "finished"
+        assert one.ledger.verify()

@@ -84,7 +84,7 @@ class Promotion(Document):
     moved_by: Literal["script", "service"]
     script: Script | None = None
     permit: str | None = Field(
-        default=None, max_length=4096, description="given to who asked, while it is good"
+        default=None, max_length=4096, repr=False, description="given to who asked, while it is good"
     )
 
 

@@ -6,7 +6,7 @@ Stopped at any point, it can be run again: it finds out from the ledger and the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from guard.core.canonical import digest_of_bytes
@@ -70,7 +70,7 @@ class Move:
     """The one effect of a promotion: bring `ref` from `old` to `new` with this permit (`token`, a secret until
     it is spent), by the script or, without one, by a push."""
 
-    token: str
+    token: str = field(repr=False)
     ref: str
     old: Commit
     new: Commit
