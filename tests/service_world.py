@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from guard.core.policy_names import GROUPS
 from guard.journeys.statements import Sender, Sent, send
 from guard.ports import Entry
 from guard.wiring_service import Service, open_service
+from tests.doubles.server import Answer, Request
 from tests.gitrepo import Repo
 from tests.people import KeySigner, signer_line
 from tests.service_sides import BRANCH, SECRET, SIDES, Said, Side
@@ -192,6 +193,19 @@ class ServiceWorld:
         while self.side.deliver(url):
             self.work_off()
         self.work_off()
+
+    def meanwhile(self, path: str, happens: Callable[[], object]) -> None:
+        """It happens when the guard first posts to a path like this."""
+        server = self.side.server()
+        answer, done = server.answer, list[bool]()
+
+        def answered(request: Request) -> Answer:
+            if request.method == "POST" and path in request.path and not done:
+                done.append(True)
+                happens()
+            return answer(request)
+
+        server.answer = answered
 
     def status(self, commit: str) -> Said:
         return self.side.statuses(commit)[-1]

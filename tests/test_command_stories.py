@@ -159,6 +159,20 @@ def test_who_lost_the_role_a_moment_ago_whose_comment_is_gone_or_changed(world: 
         assert "the head is new" in world.comment(proposal)
 
 
+def test_a_comment_that_is_deleted_while_it_is_answered_stops_nothing(world: ServiceWorld) -> None:
+    with world.serving() as url:
+        proposal, head = proposed(world, url)
+        comment = world.side.comment(proposal, SIGN, by="sam")
+        path = "award_emoji" if world.side.name == "gitlab" else "reactions"
+        world.meanwhile(path, lambda: world.side.delete_comment(proposal, comment))
+        for person in ("ann", "sam"):
+            world.side.approve(proposal, by=person)
+        world.submit(url, head)
+        world.settle(url)
+        assert signed(world) == ["sam"], "it was said, and is on record"
+        assert world.status(head).state == "success", world.comment(proposal)
+
+
 def test_explain_and_recheck(world: ServiceWorld) -> None:
     """Anybody in the project may, and who proposed it; what is explained stays true as decisions change."""
     with world.serving() as url:

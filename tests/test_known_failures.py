@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.doubles.server import Answer, Fault, Request
+from tests.doubles.server import Answer, Fault
 from tests.service_sides import BOTH, BRANCH, SIDES
 from tests.service_world import ServiceWorld, call, policy
 from tests.stories import JOBS, go, opened, said, satisfied
@@ -180,7 +180,7 @@ def test_the_status_and_the_page_disagreed(forge: str, tmp_path: Path) -> None:
         proposal = world.side.propose(head)
         world.submit(url, head)
         world.side.approve(proposal, by="ann")
-        meanwhile(world, lambda: world.side.approve(proposal, by="sam"))
+        world.meanwhile("/statuses/", lambda: world.side.approve(proposal, by="sam"))
         world.side.deliver(url)
         assert world.step()
         agree(world, url, proposal, head)
@@ -198,20 +198,6 @@ def test_the_status_and_the_page_disagreed(forge: str, tmp_path: Path) -> None:
         world.work_off()
         assert world.status(head).state == "success"
         agree(world, url, proposal, head)
-
-
-def meanwhile(world: ServiceWorld, happens: Callable[[], object]) -> None:
-    """It happens when the guard posts its first status."""
-    server = world.side.server()
-    answer, done = server.answer, list[bool]()
-
-    def answered(request: Request) -> Answer:
-        if request.method == "POST" and "/statuses/" in request.path and not done:
-            done.append(True)
-            happens()
-        return answer(request)
-
-    server.answer = answered
 
 
 def agree(world: ServiceWorld, url: str, proposal: str, head: str, *, decided: bool = True) -> None:
