@@ -242,9 +242,10 @@ def rendered(decision: Decision, form: str) -> str:
         from guard.render.junit import render_junit
 
         return render_junit(decision)
+    from guard.cli.streams import fitting
     from guard.render.terminal import render_text
 
-    return render_text(decision, colour=use_colour())
+    return fitting(render_text(decision, colour=use_colour()), sys.stdout.encoding)
 
 
 def use_colour() -> bool:

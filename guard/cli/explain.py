@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,13 @@ def explain(gate: str, form: str, **options: Any) -> int:
 
 
 def _rendered(found: Any, form: str) -> str:
+    from guard.cli.streams import fitting
     from guard.render.explain import explain_document, explain_markdown, explain_text
 
     if form == "json":
         return json.dumps(explain_document(found), indent=2, ensure_ascii=False) + "\n"
-    return "\n".join([*explain_markdown(found), ""]) if form == "markdown" else explain_text(found)
+    return (
+        "\n".join([*explain_markdown(found), ""])
+        if form == "markdown"
+        else fitting(explain_text(found), sys.stdout.encoding)
+    )

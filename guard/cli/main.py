@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from guard import __version__
+from guard.cli.streams import tolerate
 from guard.core.errors import GuardError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -113,6 +114,7 @@ def guard() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """The door: every expected failure becomes a message with its fix and an exit status; a bug crashes."""
+    tolerate()
     status = status_of(arguments)
     try:
         sys.stdout.flush()

@@ -84,13 +84,14 @@ def _waivers(decision: Decision) -> Iterator[str]:
 
 
 def _closing(decision: Decision, *, colour: bool) -> Iterator[str]:
-    if decision.partial:
-        state = "nothing of it blocks" if decision.clear else "it blocks"
-        yield f"PARTIAL: only {', '.join(decision.partial)} asked; {state}. This is no decision."
-    else:
-        yield f"DECISION: {_decision_word(decision, colour=colour)}"
     if decision.clear and decision.next_change_at:
         yield f"(stands until {_moment(decision.next_change_at)}, when evidence expires)"
+    if decision.partial:
+        state = "nothing of it blocks" if decision.clear else "it blocks"
+        asked = f"PARTIAL: only {', '.join(decision.partial)} asked; {state}. This is no decision."
+        yield from _wrap(asked, indent="", hang="  ")
+    else:
+        yield f"DECISION: {_decision_word(decision, colour=colour)}"
 
 
 def _plan(plan: tuple[Action, ...]) -> Iterator[str]:
