@@ -12,7 +12,7 @@ import pytest
 
 from guard.cli.catalogue import catalogue_policy
 from guard.cli.streams import _escape, fitting
-from guard.core.model import Decision, Outcome
+from guard.core.model import Decision, Outcome, Verdict
 from guard.core.policy_names import GROUPS
 from guard.render.terminal import render_text
 from tests.builders import decision, finding, verdict
@@ -53,7 +53,8 @@ DECISION: GO
 def sampled() -> Decision:
     """A decision whose verdicts say what the sample says."""
     titles = {title: group for group, title in GROUPS.items()}
-    gates, group = [], ""
+    gates: list[Verdict] = []
+    group = ""
     for line in SAMPLE.splitlines():
         group = next((titles[title] for title in titles if line.startswith(f"{title} .")), group)
         if line.startswith("✓ "):

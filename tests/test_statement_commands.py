@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from guard.adapters.ledger import SqlLedger
@@ -19,6 +20,7 @@ from guard.core.statements import (
     STATEMENT_REFS,
     proposal_ref,
 )
+from guard.render.waivers_json import waivers_schema
 from tests.gitrepo import Repo, clean_environment
 from tests.local_world import REPOSITORY, TARGET
 from tests.people import key_of, signer_line, write_key
@@ -300,7 +302,9 @@ def test_a_waiver_is_asked_for_approved_listed_and_withdrawn(
     capsys.readouterr()
     listing = ["waive", "list", "--target", TARGET]
     assert status_of([*listing, "--format", "json"]) == 0
-    (one,) = json.loads(capsys.readouterr().out)
+    waivers = json.loads(capsys.readouterr().out)
+    jsonschema.validate(waivers, waivers_schema())
+    (one,) = waivers
     assert (one["id"], one["finding"], one["commit"], one["entry"]) == (name, finding, town.head, "TD-012")
     assert [given["by"] for given in one["approvals"]] == [BOB]
     assert status_of(listing) == 0

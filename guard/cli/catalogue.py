@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from guard.cli.init import BRANCH, filled_catalogue
@@ -29,10 +29,22 @@ DOCUMENTS: tuple[tuple[str, Place], ...] = (
     ("Assumption A-014, east/west security validated", ("security.mtls",)),
     ("Assumption A-016", ("security.admin-token-deny-list",)),
     ("Assumptions register", ("security.mtls", "security.admin-token-deny-list")),
+    ("Ledger invariants: never UPDATE/DELETE, balance recomputable", ("data.ledger-invariants",)),
+    ("Audit immutability", ("data.audit-immutability",)),
+    ("Migration forward + rollback", ("data.migrations",)),
+    ("Stripe webhook replay/idempotency tests", ("data.stripe-replay", "data.idempotency")),
+    ("Stripe signature bypass test", ("data.stripe-signature",)),
+    ("Outbox-relay at-least-once", ("data.outbox-relay",)),
+    ("Idempotency tests on all mutations", ("data.idempotency",)),
     ("AT-051", ("data.ledger-invariants",)),
     ("AT-052", ("data.stripe-replay",)),
     ("AT-053", ("data.stripe-signature",)),
     ("Observability (dashboards, alerts)", ("reliability.slo-dashboards", "reliability.alerts")),
+    ("SLO dashboards live", ("reliability.slo-dashboards",)),
+    ("Alerts wired to on-call", ("reliability.alerts",)),
+    ("Runbooks published for critical incidents", ("reliability.runbooks",)),
+    ("Incident severity and escalation policy active", ("reliability.incident-policy",)),
+    ("Backup/restore drill completed", ("reliability.restore-drill",)),
     ("38 runbooks under `doc/operations/runbooks/`, runbook index", ("reliability.runbooks",)),
     ("Incident severity", ("reliability.incident-policy",)),
     ("`scripts/ci/*.sh` per CI gates", ("delivery.ci",)),
@@ -103,7 +115,7 @@ def catalogue_page() -> str:
         "",
         "| named there | here |",
         "|---|---|",
-        *(f"| {name} | {_place(place)} |" for name, place in DOCUMENTS),
+        *(f"| {name} | {_place(place, gate_lines())} |" for name, place in DOCUMENTS),
     ]
     return "\n".join(lines) + "\n"
 
@@ -164,5 +176,6 @@ def _span(age: timedelta) -> str:
     return f"{age.days}d" if age.days > 1 else f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
 
 
-def _place(place: Place) -> str:
-    return place if isinstance(place, str) else ", ".join(f"`{gate}`" for gate in place)
+def _place(place: Place, lines: Mapping[str, int]) -> str:
+    """Each gate with its line in the profile."""
+    return place if isinstance(place, str) else ", ".join(f"`{gate}` (line {lines[gate]})" for gate in place)

@@ -20,6 +20,7 @@ from guard.render.explain import explain_schema
 from guard.render.lineage_schema import lineage_schema
 from guard.render.move_statement import move_schema
 from guard.render.notes import notes_schema
+from guard.render.waivers_json import waivers_schema
 
 
 def _json(schema: dict[str, Any]) -> str:
@@ -33,6 +34,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "schemas/decision-record.schema.json": lambda: _json(decision_record_schema()),
     "schemas/move.schema.json": lambda: _json(move_schema()),
     "schemas/explanation.schema.json": lambda: _json(explain_schema()),
+    "schemas/waivers.schema.json": lambda: _json(waivers_schema()),
     "schemas/lineage.schema.json": lambda: _json(lineage_schema()),
     "schemas/drift.schema.json": lambda: _json(drift_schema()),
     "schemas/notes.schema.json": lambda: _json(notes_schema()),

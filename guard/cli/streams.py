@@ -31,7 +31,7 @@ def fitting(text: str, encoding: str | None) -> str:
     lacking = {
         sign: plain for sign, plain in PLAIN.items() if sign in text and not _can(sign, encoding or "ascii")
     }
-    return text.translate(str.maketrans(lacking)) if lacking else text
+    return text.translate({ord(sign): plain for sign, plain in lacking.items()})
 
 
 def _can(sign: str, encoding: str) -> bool:

@@ -174,7 +174,11 @@ def list_waivers(target: str | None, remote: str, server: str | None, repo: Path
         raise GuardError(fact.why, fix=fact.fix, code="waivers.unknown")
     now = wiring.system_clock().now()
     if form == "json":
-        click.echo(json.dumps([_document(waiver) for waiver in fact.value], indent=2, ensure_ascii=False))
+        from guard.render.waivers_json import waiver_document
+
+        click.echo(
+            json.dumps([waiver_document(waiver) for waiver in fact.value], indent=2, ensure_ascii=False)
+        )
         return
     for waiver in fact.value:
         click.echo("\n".join(_lines(waiver, now)))
@@ -193,21 +197,3 @@ def _lines(waiver: Waiver, now: datetime) -> list[str]:
         f"  asked for by {plain(waiver.requester)}: {plain(waiver.reason, limit=2000)}",
         f"  approved by {people}",
     ]
-
-
-def _document(waiver: Waiver) -> dict[str, object]:
-    from guard.render.decision_json import timestamp
-
-    return {
-        "id": waiver.id,
-        "target": waiver.target,
-        "gate": waiver.gate,
-        "finding": waiver.finding,
-        "commit": waiver.commit,
-        "reason": waiver.reason,
-        "entry": waiver.entry or None,
-        "requester": waiver.requester,
-        "requested_at": timestamp(waiver.requested_at),
-        "expires_at": timestamp(waiver.expires_at),
-        "approvals": [{"by": one.actor, "at": timestamp(one.at)} for one in waiver.consents],
-    }
