@@ -324,3 +324,21 @@ def test_any_bytes_never_pass(data: bytes) -> None:
 def test_making_one_of_five_worse_never_passes(status: str, which: int) -> None:
     files = folder(**{f"_{n + 1:04}_a": adr(status if n == which else "Accepted") for n in range(5)})
     assert {one.where for one in judged(files).problems} == {f"{FOLDER}/{which + 1:04}-a.md"}
+
+
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        pytest.param(["0001-a", "0001-b"], True, id="one-number-for-two"),
+        pytest.param(["0001-a", "ADR-1-b"], True, id="in-two-spellings"),
+        pytest.param(["0001-a", "0002-a"], False, id="two-numbers"),
+        pytest.param(["0001-a", "0001-a.de"], False, id="a-translation"),
+        pytest.param(["billing/0001-a", "nodes/0001-b"], False, id="in-two-folders"),
+        pytest.param(["2026-04-20-a", "2026-04-21-b"], False, id="dates"),
+        pytest.param(["1.1-a", "1.2-b"], False, id="parts-of-a-number"),
+        pytest.param(["ledger", "outbox"], False, id="no-numbers"),
+    ],
+)
+def test_a_number_that_two_records_have_is_refused(names: list[str], refused: bool) -> None:
+    files = {f"{FOLDER}/{name}.md": adr().encode() for name in names}
+    assert [one.code for one in judged(files).problems] == (["adrs.duplicate"] if refused else [])

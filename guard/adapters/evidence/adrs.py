@@ -23,6 +23,9 @@ UNREAD = frozenset({".rst", ".adoc", ".asciidoc", ".txt", ".mdx", ".org"})
 """Texts that a record could be written in and that are not read: one of these by a record's name does not pass."""
 
 NUMBERED = re.compile(r"(?:adr[-_ ]?)?0*([0-9]{1,9})(?=[-_. ]|\Z)", re.IGNORECASE)
+OWN_NUMBER = re.compile(r"(?:adr[-_ ]?)?0*([0-9]{1,9})(?:[-_ ](?![0-9])|\Z)", re.IGNORECASE)
+"""A number that is the record's alone: neither the year of a date nor the first part of `1.2`."""
+
 NO_RECORDS = frozenset({"readme", "index", "_index", "template", "changelog", "summary"})
 TEMPLATE = re.compile(
     r"(?:0+[-_])?(?:adr[-_])?template(?:[-_](?:minimal|bare|bare[-_]minimal|full|short|long|madr))?"
@@ -73,7 +76,7 @@ def read_adrs(gate_id: str, spec: Adrs, sources: EvidenceSources) -> Reading:
     if len(files) > MAX_RECORDS:
         raise Unreadable(f"{shown(spec.path)} has {len(files)} records; at most {MAX_RECORDS} are read")
     records = _records(files, sources)
-    faults = [*_unread(listed), *_faults(spec, records, sources)]
+    faults = [*_unread(listed), *_twice(records), *_faults(spec, records, sources)]
     active = [record for record in records if _is_active(spec, record)]
     proofs = _proofs(gate_id, spec, active, sources)
     if isinstance(proofs, Unknown):
@@ -123,6 +126,21 @@ def _records(files: Mapping[str, str], sources: EvidenceSources) -> list[Record]
 
 def _is_active(spec: Adrs, record: Record) -> bool:
     return record.said.status in {status.casefold() for status in spec.accepted}
+
+
+def _twice(records: list[Record]) -> Iterator[Fault]:
+    """Records of one folder with one number: which of them would another one mean by it? A translation
+    (`0001-queue.de.md`) is the same record."""
+    held: dict[tuple[str, int], str] = {}
+    for record in records:
+        file = PurePosixPath(record.path)
+        match, name = OWN_NUMBER.match(file.stem), file.name.partition(".")[0]
+        if match is None:
+            continue
+        first = held.setdefault((str(file.parent), int(match[1])), name)
+        if first != name:
+            what = f"has the number {int(match[1])}, as {shown(first, limit=80)} has"
+            yield Fault("adrs.duplicate", what, record.path, "give it a number of its own")
 
 
 def _unread(listed: Mapping[str, str]) -> Iterator[Fault]:
