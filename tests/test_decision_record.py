@@ -375,6 +375,9 @@ def test_what_another_version_wrote_verifies_and_is_not_replayed_half_understood
         replay_record(record, engine="0.1.0")
     assert caught.value.code == code
     assert caught.value.exit_status == 2
+    with pytest.raises(SnapshotError) as later:
+        replay_record(record, engine="0.2.0")
+    assert (later.value.code, later.value.fix) == (code, "replay it with release-guard 0.1.0")
 
 
 def test_an_input_that_is_not_what_was_named_is_found() -> None:

@@ -292,7 +292,16 @@ def replay_record(record: Record, *, engine: str) -> Replayed:
 
 def replay(document: Mapping[str, Any], inputs: Packed, *, then: str, engine: str) -> Replayed:
     """A recorded decision made again from its inputs. Raises SnapshotError, RecordError."""
-    again = decision_document(decide_again(unpack(inputs.document, inputs.parts.get)))
+    try:
+        again = decision_document(decide_again(unpack(inputs.document, inputs.parts.get)))
+    except SnapshotError as error:
+        if then == engine or error.code.startswith("snapshot.part-"):
+            raise
+        raise SnapshotError(
+            f"{error.message} (release-guard {then} decided it, and this is {engine})",
+            fix=f"replay it with release-guard {then}",
+            code=error.code,
+        ) from None
     try:
         found = differences(document, again)
         said = str(document["decision"])
