@@ -21,6 +21,7 @@ from guard.core.claims import Claim, EvidenceSubmitted
 from guard.core.forge_facts import Wake
 from guard.core.model import Commit
 from guard.core.policy_names import GROUPS
+from guard.journeys.replaying import replay_entry
 from guard.journeys.statements import Sender, Sent, send
 from guard.ports import Entry
 from guard.wiring_service import Service, open_service
@@ -219,7 +220,11 @@ class ServiceWorld:
         return list(self.service.ledger.entries("decision.recorded"))
 
     def close(self) -> None:
+        """The end of a story: whatever was decided in it is made again from what the ledger kept of it."""
         self.side.close_double()
+        for entry in self.recorded():
+            again = replay_entry(entry, self.service.ledger.part, engine=str(entry.body["engine"]))
+            assert again.same, again.differences
 
 
 @contextmanager
