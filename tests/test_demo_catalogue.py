@@ -38,12 +38,14 @@ from guard.core.facts import (
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Candidate, Commit, Decision, Known, Outcome, Verdict
 from guard.core.policy import AUTHORS, Policy
+from guard.core.policy_names import GROUPS
 from guard.core.policy_text import parse_policy
 from guard.core.replay import pack
 from guard.core.report_kinds import Submitted
 from guard.core.rules.readiness import judge_readiness
 from guard.journeys.records import make_record, open_record, replay_record
 from guard.render.decision_record_schema import decision_record_schema
+from guard.render.terminal import render_text
 from tests.builders import verdict
 from tests.decision_world import new_key, public
 from tests.evidence_fakes import HeldForge, HeldRecords, people
@@ -243,6 +245,11 @@ def test_go_from_evidence_that_was_really_made(world: World) -> None:
     assert {gate for gate, outcome in outcomes.items() if outcome != Outcome.PASS} == {"security.pen-test"}
     assert outcomes["security.pen-test"] == Outcome.NOT_APPLICABLE
     assert all(one.exit_code == 0 for one in world.submitted.values())
+    lines = render_text(decision).splitlines()
+    assert sum(line.startswith(("  ✓ ", "  – ")) for line in lines) == 28
+    headed = [line for line in lines if " ..." in line]
+    assert headed == [f"{title} {'.' * (51 - len(title))} PASS" for title in GROUPS.values()]
+    assert lines[-1] == "DECISION: GO"
 
 
 def test_its_record_names_every_gate_with_its_evidence_and_is_made_again(world: World) -> None:
