@@ -15,6 +15,8 @@ from guard.journeys.bureau import Bureau
 
 if TYPE_CHECKING:
     from guard.journeys.granting import Asked
+    from guard.journeys.office import Office
+    from guard.settings import ServerHome
     from guard.wiring_service import Service
 
 log = logging.getLogger("guard.service")
@@ -23,9 +25,9 @@ log = logging.getLogger("guard.service")
 @contextmanager
 def open_bureau(service: Service) -> Iterator[Bureau]:
     """Everything fresh, with a forge's client and a view of the repository of its own."""
-    from guard.adapters.keys import load_signing_key, read_jwks
+    from guard.adapters.keys import ensure_signing_key, read_jwks
 
-    key = load_signing_key(service.home.keys, service.home.jwks)
+    key = ensure_signing_key(service.home.keys, service.home.jwks)
     with service.office(check=lambda: None, tell=log.info) as office:
         if office.history is None:
             raise GuardError("the repository cannot be read here", code="git.failed")
@@ -43,6 +45,28 @@ def open_bureau(service: Service) -> Iterator[Bureau]:
             hosted=service.settings.hosted,
             offline=service.home.settings.offline_verifiers,
         )
+
+
+def fetch_hosted(home: ServerHome, branch: str | None) -> None:
+    """Bring a protected branch (None: all of them) and its upstream here from the forge, where one has the repository.
+    Raises SettingsError, GitError."""
+    from guard.journeys.judging import upstream_of
+    from guard.wiring_service import open_service
+
+    if not (home.path / "service.toml").exists():
+        return
+    service = open_service(home.path)
+    if service.mirror is None:
+        return
+    branches = (branch,) if branch else service.branches
+    service.mirror.refresh(branches)
+    with service.office(check=lambda: None, tell=log.info) as office:
+        found = [upstream_of(office.sources, name) for name in branches if _is_there(office, name)]
+    service.mirror.refresh(tuple(filter(None, found)))
+
+
+def _is_there(office: Office, branch: str) -> bool:
+    return office.sources.git.resolve(f"refs/heads/{branch}") is not None
 
 
 def authenticate(service: Service, statement: bytes, signature: bytes) -> Asked:

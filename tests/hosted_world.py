@@ -123,7 +123,13 @@ class Hosted(ServiceWorld):
 
 @contextmanager
 def hosted(
-    folder: Path, forge: str, *, branch: str = "", more: str = "", database: str | None = None
+    folder: Path,
+    forge: str,
+    *,
+    branch: str = "",
+    more: str = "",
+    database: str | None = None,
+    adopted: bool = True,
 ) -> Iterator[Hosted]:
     """The world with its service listening, its branch adopted."""
     world = Hosted(folder, forge, branch=branch, database=database)
@@ -135,20 +141,14 @@ def hosted(
         world.git_url = git_url
         with (world.home / "allowed_signers").open("a") as file:
             file.writelines(f"{signer_line(name)}\n" for name in ("ann", "pat", "dev"))
-        _make_key(world.home)
         world.fetch_from(git_url, more)
-        head = Commit(world.head())
-        baseline = Baseline(REF, head, "master", head, (), by="ann")
-        adopt(world.ledger, baseline, now=datetime.now(UTC))
+        if adopted:
+            head = Commit(world.head())
+            baseline = Baseline(REF, head, "master", head, (), by="ann")
+            adopt(world.ledger, baseline, now=datetime.now(UTC))
         with serving(world.service) as url:
             world.url = url
             try:
                 yield world
             finally:
                 world.close()
-
-
-def _make_key(home: Path) -> None:
-    from guard.adapters.keys import ensure_signing_key
-
-    ensure_signing_key(home / "keys", home / "jwks.json")

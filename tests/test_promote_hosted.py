@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from guard.cli.main import status_of
 from tests.gitrepo import Repo, clean_environment
-from tests.hosted_world import Hosted, hosted
+from tests.hosted_world import REF, Hosted, hosted
 from tests.people import key_of, write_key
 from tests.service_sides import BOTH, BRANCH
 
@@ -249,6 +250,22 @@ def test_killed_after_the_branch_had_moved(one: Desk) -> None:
     assert f"already promoted: {BRANCH} stands at {head}" in out
     assert not (folder / "promotion.json").exists()
     assert len(list(world.ledger.entries("branch.moved"))) == 1
+
+
+def test_the_first_day_of_an_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is there but settings: the baseline is fetched and recorded, the key made, a promotion asked for."""
+    with hosted(tmp_path, "gitlab", adopted=False) as world:
+        _, head = world.go()
+        assert world.plan(head).code == "promotion.no-baseline"
+        for name, value in world.environ().items():
+            monkeypatch.setenv(name, value)
+        assert status_of(["adopt", "--server", str(world.home), "--branch", BRANCH]) == 0
+        adopted = next(world.ledger.entries("baseline.adopted"))
+        assert adopted.body["head"] == world.head()
+        assert world.ask(world.request(head)).status == 201
+        world.bare.git("update-ref", REF, head)
+        assert status_of(["adopt", "--server", str(world.home), "--branch", BRANCH]) == 1
+        assert status_of(["keys", "list", "--server", str(world.home)]) == 0
 
 
 def test_documents_have_to_be_read(one: Desk) -> None:

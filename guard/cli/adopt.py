@@ -38,7 +38,8 @@ def adopt(
     """Record the baseline of a protected branch: its head, upstream's head, and what it has that upstream has not.
 
     Promotions start from there. When the branch was moved without a permit, promotions stop until it is put back,
-    or adopted again for a reason.
+    or adopted again for a reason. Where a forge has the repository, it is fetched from there first, with the service's
+    own settings and secrets.
 
     \b
     guard adopt --server /srv/git/platform.git --branch release/platform-control
@@ -48,7 +49,9 @@ def adopt(
     from guard.journeys import adopt as journey
     from guard.journeys.acknowledging import settle_adopted
     from guard.journeys.promotion import recover
+    from guard.wiring_promotions import fetch_hosted
 
+    fetch_hosted(wiring.server_side(server=server, clone=Path(), remote=remote, what="guard adopt"), branch)
     desk = wiring.open_desk(server=server, clone=Path(), remote=remote, what="guard adopt")
     name = branch or wiring.only_branch(desk.home, desk.ledger)
     ref = f"refs/heads/{name}"
