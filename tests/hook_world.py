@@ -24,9 +24,10 @@ BRANCH = "release/platform-control"
 REF = f"refs/heads/{BRANCH}"
 NAME = "demo/platform"
 DOCUMENT = "doc/governance/Promotion_Policy.md"
+RULES = '"lineage", "approvals"'
 
 
-def policy(*, branch: str = BRANCH, mode: str = "enforce", repository: str = NAME) -> str:
+def policy(*, branch: str = BRANCH, mode: str = "enforce", repository: str = NAME, rules: str = RULES) -> str:
     return f"""\
 version = 1
 mode = "{mode}"
@@ -35,7 +36,7 @@ forge = "local"
 repository = "{repository}"
 [branches."{branch}"]
 upstream = "master"
-require = ["lineage", "approvals"]
+require = [{rules}]
 read_first = ["{DOCUMENT}"]
 [roles.platform]
 members = ["ann"]
@@ -97,12 +98,14 @@ class World:
         self.ledger.append(kind, body, at=datetime.now(UTC), once=f"{kind}:{permit.id}")
 
 
-def build(folder: Path, *, mode: str = "enforce", env: Mapping[str, str] | None = None) -> World:
+def build(
+    folder: Path, *, mode: str = "enforce", env: Mapping[str, str] | None = None, rules: str = RULES
+) -> World:
     """A bare repository with a release branch and a master ahead of it, and a clone; no hooks yet."""
     bare = Repo.init(folder / "platform.git", "--bare", env=env)
     dev = bare.clone(folder / "dev")
     dev.git("symbolic-ref", "HEAD", "refs/heads/master")
-    old = dev.commit("Start", {"guard.toml": policy(mode=mode), "app.py": "one\n"})
+    old = dev.commit("Start", {"guard.toml": policy(mode=mode, rules=rules), "app.py": "one\n"})
     dev.git("push", "-q", "origin", "master", f"master:{BRANCH}")
     new = dev.commit("Next", {"app.py": "two\n"})
     dev.git("push", "-q", "origin", "master")

@@ -77,20 +77,27 @@ def test_what_is_refused_leaves_nothing_behind(wall: World, words: list[str], co
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("verifier", ["ledger", "service", "offline"])
 def test_from_no_permit_to_a_spent_one(tmp_path: Path, transport: str, verifier: str) -> None:
-    """A commit that only the push brings, with its permit; then the same once more, and from a branch forced back."""
+    """A commit that only the push brings (where a service decides once more, a proposed one), with its permit; then the
+    same once more, and from a branch forced back."""
     if verifier == "service":
         with by_service(tmp_path / "w") as world, reached(world, transport, tmp_path):
-            promote(world)
+            promote(world, proposed=True)
     else:
         world = by_ledger(tmp_path / "w") if verifier == "ledger" else offline(tmp_path / "w")
         with reached(world, transport, tmp_path):
             promote(world)
 
 
-def promote(world: World) -> None:
+def promote(world: World, *, proposed: bool = False) -> None:
     assert push(world, "origin", "master:refs/heads/feature", "master:refs/tags/v1")[0]
     fresh = world.dev.commit("Fix", {"fix.txt": "1\n"})
     assert not push(world, "origin", f"{fresh}:{REF}")[0]
+    if proposed:
+        # With what it is judged by: upstream has it, and it is an open proposal's head.
+        proposal = f"refs/proposals/{BRANCH}/2"
+        world.bare.git(
+            "fetch", "-q", str(world.dev.path), f"{fresh}:{proposal}", f"{fresh}:refs/heads/master"
+        )
     tree = world.dev.git("rev-parse", f"{fresh}^{{tree}}")
     permit = world.permit(new=fresh, tree=tree)
     token = world.issue(

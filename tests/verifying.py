@@ -32,6 +32,8 @@ def by_service(folder: Path, *options: str) -> Iterator[World]:
     """The hook asks the real service, on a port of its own, which has the ledger."""
     world = _guarded_elsewhere(folder)
     (world.home / "service.toml").write_text('forge = "local"\n')
+    # The service decides once more when it is shown a permit: what it is for has to be a GO.
+    world.bare.git("update-ref", f"refs/proposals/{BRANCH}/1", world.new)
     (folder / "secret").write_text(f"{SECRET}\n")
     with serving(open_service(world.home, {"GUARD_VERIFY_SECRET": f"{OLD_SECRET}\n{SECRET}"})) as url:
         told = ("--ask", url, "--secret", folder / "secret")
@@ -41,7 +43,7 @@ def by_service(folder: Path, *options: str) -> Iterator[World]:
 
 def _guarded_elsewhere(folder: Path) -> World:
     """A guard with its ledger in a folder beside the repository; its hooks are not the repository's any more."""
-    world = build(folder)
+    world = build(folder, rules='"lineage"')
     home = folder / "service"
     assert guard("install", "--server", world.bare.path, "--home", home, "--protect", BRANCH) == 0
     return replace(world, elsewhere=home)
