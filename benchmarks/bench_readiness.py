@@ -151,9 +151,11 @@ def readiness(folder: Path, runs: int) -> int:
 
 
 def measure(commands: Mapping[str, Sequence[str]], runs: int, *, cwd: Path) -> dict[str, float]:
-    """The median of each command's wall time; the commands take turns, after one round that is not counted."""
+    """The median of each command's wall time; the commands take turns, after one round that is not counted. Python
+    keeps its bytecode, as it does for what is installed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    env.pop("GUARD_SERVER", None)
+    for name in ("GUARD_SERVER", "PYTHONDONTWRITEBYTECODE"):
+        env.pop(name, None)
     walls: dict[str, list[float]] = {name: [] for name in commands}
     used: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(runs + 1):
