@@ -194,12 +194,15 @@ class Service:
         from guard.journeys.rechecking import check_still_go
 
         keys = read_jwks(self.home.jwks)
-        permit = permit_for(
-            question, repository=self.repository, ledger=self.ledger, keys=keys, now=self.clock.now()
-        )
-        with self.office(check=lambda: None, tell=lambda _line: None, remembering=True) as office:
+
+        def standing() -> str:
+            now = self.clock.now()
+            return permit_for(question, repository=self.repository, ledger=self.ledger, keys=keys, now=now)
+
+        permit = standing()
+        with self.office(check=lambda: None, tell=lambda _line: None) as office:
             check_still_go(permit, question, office)
-        return permit
+        return standing()  # deciding took its time: it may have ended or been taken back meanwhile
 
     def tell_debt(self, branch: str) -> Told:
         """Put a protected branch's backport debt on record, and into a comment where the settings name a place.

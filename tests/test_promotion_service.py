@@ -18,10 +18,14 @@ from guard.adapters.keys import create_signing_key, load_signing_key, read_jwks
 from guard.core.claims import ApprovalGiven, PromotionPlanned
 from guard.core.errors import GitError
 from guard.core.forge_facts import Wake
-from guard.core.model import Commit
+from guard.core.model import Commit, Decision
 from guard.core.permit import read, sign
 from guard.core.statements import Statement, encode_statement
+from guard.journeys import moving
+from guard.journeys.gather import gather_and_decide
 from guard.journeys.promotion import recover
+from guard.journeys.reconcile import revoke
+from guard.journeys.sources import Range, Sources
 from guard.journeys.underway import Conflict
 from tests.doubles.server import Answer, Fault
 from tests.hosted_world import REF, Hosted, hosted
@@ -282,6 +286,67 @@ def test_an_admin_presses_the_merge_button_while_a_permit_is_out(one: Hosted) ->
     assert refused.status == 403
     assert one.state(given.body["promotion"]).body["state"] == "failed"
     assert not list(one.ledger.entries("branch.moved"))
+
+
+def test_a_promotion_that_failed_is_no_cover_for_a_later_move(
+    one: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forge refused the service's push, then an admin made the very same move: presenting the old permit once more
+    does not make it the guard's."""
+    _, head = one.go()
+    given = one.ask(one.request(head))
+    mirror = one.service.mirror
+    assert mirror is not None
+    monkeypatch.setattr(mirror, "push", lambda *_words, **_more: "the forge did not take the push")
+    assert one.present(given.body["promotion"], "push", given.permit).body["state"] == "failed"
+    monkeypatch.undo()
+    one.bare.git("update-ref", REF, head)
+    for token in (given.permit, "garbage"):
+        refused = one.present(given.body["promotion"], "push", token)
+        assert (refused.status, refused.body.get("state")) == (403, None), refused
+    assert one.state(given.body["promotion"]).body["state"] == "failed"
+    assert not list(one.ledger.entries("branch.moved", "permit.spent"))
+    one.service.inbox.wake([Wake("branch", BRANCH)], now=one.service.clock.now())
+    one.work_off()
+    assert [entry.body["head"] for entry in one.ledger.entries("alarm.raised")] == [head]
+
+
+def test_a_permit_that_was_taken_back_is_no_cover_for_a_later_move(one: Hosted) -> None:
+    """Where the promote script pushes: its permit was out, was taken back, and then somebody got past the hook."""
+    one.fetch_from(one.git_url, 'moves = "hook"\n')
+    _, head = one.go()
+    with serving(one.service) as one.url:
+        given = one.ask(one.request(head))
+        assert (given.status, given.body["moved_by"]) == (201, "script")
+        permit = _id(one, given.body["promotion"])
+        revoke(one.ledger, permit, why="SEV-1 was opened", now=datetime.now(UTC))
+        one.bare.git("update-ref", REF, head)
+        ended = one.present(given.body["promotion"], "end", given.permit)
+    assert ended.body["state"] == "failed", ended
+    assert "SEV-1" in ended.body["note"]
+    one.service.inbox.wake([Wake("branch", BRANCH)], now=one.service.clock.now())
+    one.work_off()
+    assert not list(one.ledger.entries("branch.moved", "permit.spent"))
+    assert [entry.body["head"] for entry in one.ledger.entries("alarm.raised")] == [head]
+
+
+def test_what_is_taken_back_while_it_is_decided_once_more(
+    one: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deciding takes seconds; a hold that is placed meanwhile counts, and so does the permit's end."""
+    _, head = one.go()
+    given = one.ask(one.request(head))
+    permit = _id(one, given.body["promotion"])
+
+    def slow(asked: Range, sources: Sources) -> Decision:
+        decision = gather_and_decide(asked, sources)
+        revoke(one.ledger, permit, why="a hold was placed", now=datetime.now(UTC))
+        return decision
+
+    monkeypatch.setattr(moving, "gather_and_decide", slow)
+    refused = one.present(given.body["promotion"], "push", given.permit)
+    assert (refused.status, refused.code) == (403, "permit.revoked"), refused
+    assert one.head() == given.body["old"]
 
 
 def test_permits_that_are_no_good(one: Hosted, tmp_path: Path) -> None:

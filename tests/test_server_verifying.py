@@ -15,10 +15,15 @@ import pytest
 
 from guard.adapters.keys import create_signing_key
 from guard.core.errors import SettingsError
+from guard.core.model import Decision
 from guard.core.permit import sign
+from guard.journeys import rechecking
+from guard.journeys.gather import gather_and_decide
+from guard.journeys.sources import Range, Sources
+from guard.settings import load_home
 from guard.wiring_service import open_service
 from tests.gitrepo import Repo
-from tests.hook_world import REF, World, build, guard
+from tests.hook_world import BRANCH, REF, World, build, guard
 from tests.service_world import call, serving
 from tests.verifying import OLD_SECRET, SECRET, by_ledger, by_service, offline
 
@@ -85,6 +90,41 @@ def test_what_is_taken_back_between_the_permit_and_the_push(tmp_path: Path) -> N
             "permit.revoked: release/platform-control was not moved: the permit was taken back: SEV-1" in said
         )
         assert push(world, f"{world.new}:{REF}", tokens=("garbage", world.issue(world.permit())))[0]
+
+
+def test_what_is_taken_back_while_the_service_decides_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with by_service(tmp_path / "w") as world:
+        permit = world.permit()
+        token = world.issue(permit)
+
+        def slow(asked: Range, sources: Sources) -> Decision:
+            decision = gather_and_decide(asked, sources)
+            world.record("permit.revoked", permit, {"permit": permit.id, "why": "SEV-1 was opened"})
+            return decision
+
+        monkeypatch.setattr(rechecking, "gather_and_decide", slow)
+        taken, said = push(world, f"{world.new}:{REF}", tokens=(token,))
+        assert not taken
+        assert "permit.revoked: " in said, said
+
+
+def test_a_branch_whose_policy_is_broken_is_judged_by_the_operators(tmp_path: Path) -> None:
+    """As at the permit: the push that mends it needs what the operator's bootstrap policy asks for, no other thing."""
+    with by_service(tmp_path / "w") as world:
+        text = world.dev.git("show", f"{world.old}:guard.toml")
+        broken = world.dev.commit("Break it", {"guard.toml": "version = ?\n"})
+        mended = world.dev.commit("Mend it", {"guard.toml": text})
+        world.dev.git("push", "-q", "--no-verify", "origin", "master")
+        world.bare.git("update-ref", REF, broken)
+        world.bare.git("update-ref", f"refs/proposals/{BRANCH}/1", mended)
+        load_home(world.home).bootstrap_policy.write_text(text)
+        tree = world.dev.git("rev-parse", f"{mended}^{{tree}}")
+        token = world.issue(world.permit(old=broken, new=mended, tree=tree))
+        taken, said = push(world, f"{mended}:{REF}", tokens=(token,))
+        assert not taken
+        assert "nobody knows who opened proposal 1" in said, said
 
 
 def test_a_hook_without_the_secret_lets_nothing_in(tmp_path: Path) -> None:

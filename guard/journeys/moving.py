@@ -36,10 +36,13 @@ def push(promotion: str, token: str, bureau: Bureau) -> Progress:
                 fix='git push "$GUARD_REMOTE" "$GUARD_NEW:refs/heads/$GUARD_BRANCH"',
                 code="promotion.not-hosted",
             )
-        if known.attempt.started and bureau.read_head(known.attempt.ref) == known.attempt.new:
+        began = known.attempt.started and known.stage not in ENDED
+        if began and bureau.read_head(known.attempt.ref) == known.attempt.new:
             return settled(known, bureau, why="")  # an earlier push landed, and was not recorded
         _check_permit(known, token, bureau)
         _check_now(known, bureau)
+        # Deciding took its time: the permit may have ended or been taken back meanwhile.
+        _check_permit(known, token, bureau)
         _record_intent(known, bureau)
         said = bureau.push(known.attempt.ref, Commit(known.attempt.old), Commit(known.attempt.new))
         return settled(known, bureau, why=said)

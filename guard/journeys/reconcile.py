@@ -117,6 +117,8 @@ def settle(
     raises; then it can be settled again.
     """
     why_not = why or "nothing went wrong, and yet the branch did not move"
+    if attempt.permit and (before := _taken_back(ledger, attempt, attempt.permit)):
+        return _end_taken_back(ledger, attempt, why=why or before, now=clock())
     moved = _moved_by(ledger, attempt, read_head())
     if not moved and attempt.permit:
         # A push that is still under way is refused from here on, or has landed by the second look.
@@ -129,6 +131,25 @@ def settle(
     else:
         ledger.append("promotion.failed", {"promotion": attempt.id, "why": why_not}, at=clock())
     return Ending(attempt, moved=moved, note=why if moved else why_not)
+
+
+def _taken_back(ledger: Ledger, attempt: Attempt, permit: str) -> str:
+    """Why the permit was taken back before the service began a push with it or a move was recorded, so that whatever
+    moved the branch was not this attempt; "" where it was not."""
+    revoked = ledger.find(f"permit.revoked:{permit}")
+    if revoked is None or ledger.find(f"permit.spent:{permit}") is not None:
+        return ""
+    for entry in ledger.entries("promotion.pushing", newest_first=True):
+        if entry.seq <= attempt.seq:
+            break
+        if entry.body.get("promotion") == attempt.id and entry.seq < revoked.seq:
+            return ""
+    return str(revoked.body.get("why") or "its permit was taken back")
+
+
+def _end_taken_back(ledger: Ledger, attempt: Attempt, *, why: str, now: datetime) -> Ending:
+    ledger.append("promotion.failed", {"promotion": attempt.id, "why": why}, at=now)
+    return Ending(attempt, moved=False, note=why)
 
 
 def _moved_by(ledger: Ledger, attempt: Attempt, head: Commit | None) -> bool:
