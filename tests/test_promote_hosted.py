@@ -27,6 +27,15 @@ DOCUMENT = "doc/Platform_Control_Release_Promotion_Policy.md"
 RULES = f'promote = "{PATH}"\nread_first = ["{DOCUMENT}"]'
 
 
+IN_FRONT = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from guard.cli.main import run
+run()
+"""
+"""`guard` as a shell starts it in the foreground: what runs in its background inherits that SIGINT is ignored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """A release owner's clone, and the command in it."""
@@ -39,7 +48,7 @@ class Desk:
         env = clean_environment(NO_COLOR="1", **extra)
         words = ["--service", self.world.url, "--as", "ann", "--key", str(self.key), *arguments]
         return subprocess.Popen(
-            [sys.executable, "-m", "guard.cli.main", "promote", *words],
+            [sys.executable, "-c", IN_FRONT, "promote", *words],
             cwd=self.clone.path, env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
