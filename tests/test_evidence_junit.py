@@ -246,6 +246,23 @@ def test_the_line_of_the_board(tests: list[str], summary: str) -> None:
             "<testcase name='AT-052'/></testsuite>",
             id="one-more-than-is-shown",
         ),
+        pytest.param(
+            "<testsuite failures='1' skipped='1'><testcase name='x'><skipped/></testcase><testcase name='AT-052'/>"
+            "</testsuite>",
+            id="a-skipped-test-hides-no-failure",
+        ),
+        pytest.param("<testsuite Failures='1'><testcase name='AT-052'/></testsuite>", id="in-capitals"),
+        pytest.param("<testsuite failed='1'><testcase name='AT-052'/></testsuite>", id="another-word"),
+        pytest.param("<testsuite failures='1.0'><testcase name='AT-052'/></testsuite>", id="a-float"),
+        pytest.param("<testsuite failures='some'><testcase name='AT-052'/></testsuite>", id="no-number"),
+        pytest.param("<testsuite errors='-1'><testcase name='AT-052'/></testsuite>", id="less-than-none"),
+        pytest.param("<testsuite status='failed'><testcase name='AT-052'/></testsuite>", id="its-status"),
+        pytest.param("<testsuite result='Failed'><testcase name='AT-052'/></testsuite>", id="its-result"),
+        pytest.param("<testsuite success='false'><testcase name='AT-052'/></testsuite>", id="no-success"),
+        pytest.param(
+            "<testsuites><testsuite name='s'/><error message='setup'/><testcase name='AT-052'/></testsuites>",
+            id="an-error-beside-the-suites",
+        ),
     ],
 )
 def test_a_suite_that_failed_beside_its_tests_is_unknown(report: str) -> None:
@@ -254,10 +271,85 @@ def test_a_suite_that_failed_beside_its_tests_is_unknown(report: str) -> None:
     assert "failed beside its tests" in reading.why
 
 
+@pytest.mark.parametrize(
+    ("counters", "cases", "unknown"),
+    [
+        pytest.param("tests='1' skipped='1'", case(), True, id="the-only-one-was-skipped"),
+        pytest.param("tests='1' disabled='1'", case(), True, id="the-only-one-was-disabled"),
+        pytest.param("tests='2' skipped='1'", case() + case(name="x"), True, id="one-of-both"),
+        pytest.param(
+            "tests='2' skipped='1'", case() + case("<skipped/>", name="x"), False, id="which-one-is-said"
+        ),
+        pytest.param(
+            "tests='1' skipped='1'", case() + case("<skipped/>", name="x"), False, id="tests-are-those-run"
+        ),
+        pytest.param("tests='2' skipped='1'", case(), False, id="the-skipped-one-is-left-out"),
+        pytest.param(
+            "tests='2' disabled='1'", case() + case(name="x", more="status='notrun'"), False, id="gtest"
+        ),
+        pytest.param("tests='' skipped=''", case(), False, id="says-nothing"),
+    ],
+)
+def test_a_suite_that_counts_fewer_green_tests_than_it_shows_is_unknown(
+    counters: str, cases: str, unknown: bool
+) -> None:
+    report = f"<testsuites><testsuite name='s' {counters}>{cases}</testsuite></testsuites>".encode()
+    reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report)
+    assert isinstance(reading, Unknown) is unknown
+
+
 def test_counters_that_add_up_say_nothing() -> None:
     report = (
         "<testsuites failures='1' errors='1'><testsuite failures='1' errors='1'><testcase name='x'><failure/><error/>"
         "</testcase><testcase name='AT-052'/></testsuite></testsuites>"
     )
     reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), report.encode(), exit_code=1)
+    assert codes(reading) == set()
+
+
+@pytest.mark.parametrize(
+    ("inside", "more"),
+    [
+        pytest.param("<broken/>", "", id="an-unknown-word"),
+        pytest.param("<fail/>", "", id="fail"),
+        pytest.param("<timeout/>", "", id="timeout"),
+        pytest.param("<notrun/>", "", id="not-run"),
+        pytest.param("<x:inconclusive xmlns:x='urn:x'/>", "", id="of-another-namespace"),
+        pytest.param("<steps><step><failure/></step></steps>", "", id="within-a-step"),
+        pytest.param("<steps><step status='failed'/></steps>", "", id="a-step's-status"),
+        pytest.param("<testcase name='inner'><failure/></testcase>", "", id="a-case-within-it"),
+        pytest.param("", "outcome='failed'", id="outcome"),
+        pytest.param("", "Status='FAILED'", id="status-in-capitals"),
+        pytest.param("", "executed='0'", id="executed-0"),
+        pytest.param("", "success='false'", id="no-success"),
+        pytest.param("", "passed='no'", id="not-passed"),
+        pytest.param("", "skipped='true'", id="skipped"),
+        pytest.param("", "disabled='1'", id="disabled"),
+        pytest.param("", "failed='yes'", id="failed"),
+    ],
+)
+def test_what_a_case_says_in_words_of_no_known_writer_is_not_green(inside: str, more: str) -> None:
+    reading = reading_of(
+        asks(kind="junit", source="at", tests=["AT-052"]), suite(case(inside, more=more)), exit_code=1
+    )
+    assert "junit.not-passed" in codes(reading)
+
+
+@pytest.mark.parametrize(
+    ("inside", "more"),
+    [
+        pytest.param(
+            "<properties><property name='status' value='failed'/></properties>", "", id="properties"
+        ),
+        pytest.param("<system-err>failure</system-err>", "", id="output"),
+        pytest.param("<attachments><attachment path='a.png'/></attachments>", "", id="attachments"),
+        pytest.param("<traits><trait name='Category' value='error'/></traits>", "", id="traits"),
+        pytest.param("<steps><step name='one' status='passed'/></steps>", "", id="green-steps"),
+        pytest.param("<!-- failure -->", "", id="a-comment"),
+        pytest.param("", "skipped='0' disabled='false' executed='true' success='true'", id="flags"),
+        pytest.param("", "result='Success' outcome='passed'", id="words"),
+    ],
+)
+def test_what_says_nothing_of_how_a_case_ended(inside: str, more: str) -> None:
+    reading = reading_of(asks(kind="junit", source="at", tests=["AT-052"]), suite(case(inside, more=more)))
     assert codes(reading) == set()

@@ -145,6 +145,23 @@ def test_no_runs_at_all() -> None:
         assert [finding.code for finding in judged(report).problems] == ["sarif.no-run"]
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "unknown"),
+    [
+        pytest.param([{"results": [{"ruleId": "R1", "message": {"text": "m"}}]}], True, id="results"),
+        pytest.param({"results": []}, True, id="no-array"),
+        pytest.param([], False, id="none"),
+        pytest.param(None, False, id="null"),
+    ],
+)
+def test_results_that_are_kept_outside_of_their_run_are_not_overlooked(
+    elsewhere: object, unknown: bool
+) -> None:
+    report = json.dumps(json.loads(log()) | {"inlineExternalProperties": elsewhere}).encode()
+    reading = reading_of(asks(kind="sarif", source="sast", fail_at="high"), report)
+    assert isinstance(reading, Unknown) is unknown
+
+
 def test_a_level_set_for_the_invocation_counts() -> None:
     override = {"descriptor": {"index": 1}, "configuration": {"level": "error"}}
     invocation = {"executionSuccessful": True, "ruleConfigurationOverrides": [override]}

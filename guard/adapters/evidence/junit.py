@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from guard.adapters.evidence.junit_endings import demand_sum, ended, tag_of
 from guard.adapters.evidence.sources import EvidenceSources
 from guard.adapters.evidence.submission import Received, exit_problems
 from guard.adapters.evidence.untrusted import Unreadable, bounded, countable, shown
@@ -18,32 +19,9 @@ from guard.core.report_kinds import Junit
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-BAD = {
-    "failure": "failed",
-    "error": "ended in an error",
-    "skipped": "was skipped",
-    "skip": "was skipped",
-    "ignored": "was skipped",
-    "pending": "was skipped",
-    "disabled": "was disabled",
-    "aborted": "was aborted",
-    "rerun": "failed before it passed",
-    "rerunFailure": "failed before it passed",
-    "rerunError": "failed before it passed",
-    "flakyFailure": "failed before it passed",
-    "flakyError": "failed before it passed",
-}
-"""Elements inside a test case that say it did not simply pass (JUnit, the reruns of Surefire and pytest, gtest); an
-expected failure is `skipped` in pytest's. Letters in other cases count, and words of other writers do."""
-
-_BAD = {tag.casefold(): what for tag, what in BAD.items()}
-
 ID = re.compile(r"[A-Za-z]+[-_][0-9]+")
 """A name such as `AT-052`, which is looked for as a word of its own in any case of letters, with `-` or `_`: not in
 `AT-0521`, nor in `XAT-052`."""
-
-GOOD_WORDS = frozenset({"", "run", "completed", "passed", "pass", "success", "ok"})
-"""What the attributes `status` and `result` of some dialects say of a test that ran and passed."""
 
 MAX_SUITES = 20
 """How many suites around a test are looked at for its name."""
@@ -123,36 +101,10 @@ def _named(pattern: str, cases: tuple[Case, ...]) -> list[Case]:
 def parse_junit(data: bytes, what: str) -> tuple[Case, ...]:
     """Every test case of a JUnit report, at any depth. Raises Unreadable for what is none, and for any DTD."""
     root = _parse_xml(countable(bounded(data, what), what, b"<"), what)
-    if _tag(root) not in {"testsuites", "testsuite"}:
-        raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(_tag(root), limit=60)}")
-    _demand_sum(root, what)
+    if tag_of(root) not in {"testsuites", "testsuite"}:
+        raise Unreadable(f"{what} is not JUnit XML: its outermost element is {shown(tag_of(root), limit=60)}")
+    demand_sum(root, what)
     return tuple(_cases(root))
-
-
-def _demand_sum(root: Element, what: str) -> None:
-    """Raise Unreadable where a suite counts more failures and errors than its tests show: something failed that has no
-    test of its own, such as a suite that did not even start. A suite's own failure is one."""
-    shown_below: dict[Element, int] = {}
-    order, todo = [], [root]
-    while todo:
-        element = todo.pop()
-        order.append(element)
-        todo += [child for child in element if _tag(child) in {"testsuites", "testsuite", "testcase"}]
-    for suite in reversed(order):
-        own = sum(_tag(child).casefold() in _BAD for child in suite)
-        shown_below[suite] = own + sum(shown_below.get(child, 0) for child in suite)
-        if _tag(suite) == "testcase":
-            continue
-        counted = _counter(suite.get("failures", "")) + _counter(suite.get("errors", ""))
-        if own or counted > shown_below[suite]:
-            name = shown(suite.get("name", "") or "without a name", limit=80)
-            raise Unreadable(f"{what}: its suite {name} failed beside its tests, or did not even start")
-
-
-def _counter(text: str) -> int:
-    """A suite's count; what is none counts nothing, and one beyond all sense very much."""
-    digits = text.strip()
-    return int(digits[:9]) if digits.isascii() and digits.isdecimal() else 0
 
 
 def _cases(root: Element) -> Iterator[Case]:
@@ -160,12 +112,14 @@ def _cases(root: Element) -> Iterator[Case]:
     todo: list[tuple[Element, tuple[str, ...]]] = [(root, ())]
     while todo:
         element, suites = todo.pop()
-        if _tag(element) == "testcase":
+        if tag_of(element) == "testcase":
             yield _case(element, suites)
             continue
         name = element.get("name", "")
         inner = (
-            (*suites[-MAX_SUITES:], name) if name and _tag(element) in {"testsuite", "testsuites"} else suites
+            (*suites[-MAX_SUITES:], name)
+            if name and tag_of(element) in {"testsuite", "testsuites"}
+            else suites
         )
         todo += [(child, inner) for child in reversed(element)]
 
@@ -190,28 +144,10 @@ def _parse_xml(data: bytes, what: str) -> Element:
     return root
 
 
-def _tag(element: Element) -> str:
-    """The element's name without its namespace; a comment's or instruction's is not one."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
 def _case(element: Element, suites: tuple[str, ...]) -> Case:
     name, group = element.get("name", "").strip(), element.get("classname", "").strip()
-    properties = [child for holder in element if _tag(holder) == "properties" for child in holder]
+    properties = [child for holder in element if tag_of(holder) == "properties" for child in holder]
     values = [child.get("value") or (child.text or "").strip() for child in properties]
     names = [value for value in values if value]
     names += [name, f"{group}.{name}"] if group else [name]
-    return Case(tuple(names), _ended(element), suites)
-
-
-def _ended(element: Element) -> str:
-    for child in element:
-        if _tag(child).casefold() in _BAD:
-            return _BAD[_tag(child).casefold()]
-    if element.get("executed", "").casefold() == "false":
-        return "was not executed"
-    for attribute in ("status", "result"):
-        word = element.get(attribute, "")
-        if word.casefold() not in GOOD_WORDS:
-            return f"has the {attribute} {shown(word, limit=40)!r}"
-    return ""
+    return Case(tuple(names), ended(element), suites)

@@ -31,6 +31,12 @@ OPENING, CLOSING = frozenset({"start_map", "start_array"}), frozenset({"end_map"
 KEPT = frozenset({"tool", "invocations", "properties", "externalPropertyFileReferences"})
 """What is kept of a run; of its artifacts only whether there are any."""
 
+INLINE = "inlineExternalProperties"
+"""Where a log may keep a run's results outside of the run (SARIF 3.13.5)."""
+
+EMPTY = 2
+"""The events of an empty array: its beginning and its end."""
+
 Table: TypeAlias = dict[str, object]
 Events: TypeAlias = Iterator[tuple[str, Any]]
 
@@ -60,6 +66,7 @@ def read_runs(data: bytes, what: str) -> tuple[Run, ...]:
     bounded(data, what, limit=MAX_SARIF)
     version: object = None
     runs: tuple[Run, ...] = ()
+    elsewhere = False
     with _reading(what):
         events = _events(data)
         if next(events)[0] != "start_map":
@@ -71,6 +78,8 @@ def read_runs(data: bytes, what: str) -> tuple[Run, ...]:
             elif key == "runs" and event != "null":
                 _demand(event == "start_array", "runs is not an array")
                 runs = tuple(_run(events, event) for event, _ in _items(events))
+            elif key == INLINE and event != "null":
+                elsewhere = _skip(events, event) > EMPTY
             else:
                 _skip(events, event)
         for _ in events:  # until the end, so that what follows is looked at too
@@ -79,6 +88,11 @@ def read_runs(data: bytes, what: str) -> tuple[Run, ...]:
         raise Unreadable(
             f"{what} says version {shown(repr(version))}; only {VERSION} is read",
             fix=f"let the tool write SARIF {VERSION}",
+        )
+    if elsewhere:
+        raise Unreadable(
+            f"{what} keeps parts of its runs under {INLINE}, which are not read",
+            fix="let the tool write each run's results into the run itself",
         )
     return runs
 
