@@ -65,7 +65,18 @@ def test_ci_runs_a_check_and_submits_it_to_the_service(world: ServiceWorld, clon
         (clone / "report.json").write_text("{}")
         (clone / "log").write_bytes(b"\x1b[1m3 commits scanned.\x1b[0m\n")
         add = ["evidence", "add", "--service", url, "--as", CI, "--target", BRANCH, "--source", "secrets"]
-        tool = ["--tool", "gitleaks", "--tool-version", "8.30.1", "--log", "log", "--commit", "HEAD"]
+        tool = [
+            "--tool",
+            "gitleaks",
+            "--tool-version",
+            "8.30.1",
+            "--log",
+            "log",
+            "--commit",
+            "HEAD",
+            "--exit-code",
+            "0",
+        ]
         assert status_of([*add, *tool, "report.json"]) == 0
         newest = list(world.service.ledger.entries("statement.evidence"))[-1].body["statement"]
         assert isinstance(newest, dict)

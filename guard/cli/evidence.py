@@ -33,7 +33,7 @@ def evidence() -> None:
 @click.option("--commit", metavar="REF", required=True, help="The commit that the tool looked at.")
 @click.option("--tool", required=True, help="The tool's name.")
 @click.option("--tool-version", required=True, help="The tool's version.")
-@click.option("--exit-code", type=click.IntRange(0, 255), default=0, show_default=True, help="How it ended.")
+@click.option("--exit-code", type=click.IntRange(0, 255), required=True, help="How it ended.")
 @click.option("--log", type=_REPORT, help="What it wrote while it ran; the end of it goes along.")
 @click.option("--kind", default="", help="What kind of report it is, for readers.")
 @sending
