@@ -179,6 +179,21 @@ def test_an_answer_that_cannot_be_written_is_no_answer(guarded: Repo) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("asked", ["lineage --target {} --head master", "lineage --target {} --head nothing"])
+def test_what_is_closed_is_written_to_nobody(guarded: Repo, closed: str, asked: str) -> None:
+    """A process that is started without them would give the first file that it opens the number of its output."""
+    command = f"{sys.executable} -m guard.cli.main {asked.format(BRANCH)}"
+
+    def run(line: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            line, shell=True, cwd=guarded.path, env=clean_environment(), capture_output=True, check=False
+        )
+
+    done, open_ = run(f"{command} {closed}"), run(command)
+    assert (done.returncode, b"Traceback" in done.stderr) == (open_.returncode, False)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, tmp_path: Path) -> None:
     done = guard("completion", shell, cwd=tmp_path)

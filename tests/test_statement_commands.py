@@ -181,6 +181,44 @@ def test_incidents_are_opened_listed_and_closed(town: Town, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out) == []
 
 
+@pytest.mark.parametrize(
+    ("label", "warned"),
+    [
+        pytest.param("SEV-1", False, id="of-the-policy"),
+        pytest.param("sev-2", False, id="in-small-letters"),
+        pytest.param("SEV-9", True, id="mistyped"),
+        pytest.param("outage", True, id="another-word"),
+    ],
+)
+def test_an_incident_that_stops_nothing_is_opened_with_a_warning(
+    town: Town, capsys: pytest.CaptureFixture[str], label: str, warned: bool
+) -> None:
+    assert status_of(["incident", "open", "--label", label, "--id", "INC-9", "Balances are wrong"]) == 0
+    told = capsys.readouterr().err
+    assert ("stops no promotion" in told, "SEV-1, SEV-2" in told) == (warned, warned)
+    assert status_of(["incident", "list", "--format", "json"]) == 0
+    assert (json.loads(capsys.readouterr().out) == []) is warned
+
+
+def test_closing_an_incident_says_whose_word_counts(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["incident", "open", "--label", "SEV-1", "--id", "INC-1", "Balances are wrong"]) == 0
+    assert status_of(["incident", "close", "INC-1"]) == 0
+    told = capsys.readouterr()
+    assert "said that incident INC-1 is closed, as ann@example.com" in told.out
+    assert "it counts from a holder of platform or security" in told.err
+
+
+def test_how_a_tool_ended_is_never_assumed(
+    town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.xml").write_bytes(REPORT)
+    options = ["--source", "junit", "--commit", "HEAD", "--tool", "pytest", "--tool-version", "8"]
+    for report in ([], [str(tmp_path / "report.xml")]):
+        assert status_of(["evidence", "add", *options, *report]) == 64
+        assert "--exit-code" in capsys.readouterr().err
+    assert town.bodies("evidence") == []
+
+
 def test_a_report_is_added(town: Town, tmp_path: Path) -> None:
     (tmp_path / "report.xml").write_bytes(REPORT)
     options = ["--source", "junit", "--commit", "HEAD", "--tool", "pytest", "--tool-version", "8"]

@@ -10,6 +10,7 @@ import click
 
 from guard.cli.sending import form_option, made, open_clone, print_sent, send_claim, sending
 from guard.core.errors import GuardError
+from guard.core.incident_words import severity_key
 from guard.render.safe import plain
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ def open_incident(title: str, label: str, name: str, form: str, **options: Any) 
     claim = made(IncidentOpened, incident=name, label=label, title=title)
     with open_clone(**options) as clone:
         sent = send_claim(claim, clone.sender())
+        told = clone.incidents()
     print_sent(sent, f"opened incident {name} ({label})", form=form)
+    if told and not told.tracker:
+        _note("it stops no promotion: the policy asks its registers alone")
+    elif told and severity_key(label) not in {severity_key(one) for one in told.labels}:
+        _note(f"{label} stops no promotion: the policy's labels that do are {', '.join(told.labels)}")
 
 
 @incident.command("close")
@@ -57,7 +63,16 @@ def close_incident(name: str, note: str, form: str, **options: Any) -> None:
     claim = made(IncidentClosed, incident=name, note=note)
     with open_clone(**options) as clone:
         sent = send_claim(claim, clone.sender())
-    print_sent(sent, f"closed incident {name}", form=form)
+        told = clone.incidents()
+    print_sent(sent, f"said that incident {name} is closed", form=form)
+    if told:
+        _note(
+            f"it counts from a holder of {' or '.join(told.close) or 'no role at all'}: guard incident list"
+        )
+
+
+def _note(text: str) -> None:
+    click.echo(f"note: {plain(text)}", err=True)
 
 
 @incident.command("list")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from guard import __version__
-from guard.cli.streams import tolerate
+from guard.cli.streams import fill_closed, tolerate
 from guard.core.errors import GuardError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -117,6 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """The door: every expected failure becomes a message with its fix and an exit status; a bug crashes."""
     # Classes and tables made at the start all stay: looking for garbage every 700 objects costs a twentieth of a run.
     gc.set_threshold(20_000)
+    fill_closed()
     tolerate()
     status = status_of(arguments)
     try:

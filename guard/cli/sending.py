@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guard.adapters.git import GitRepo
     from guard.core.claims import Claim
     from guard.core.model import Commit
+    from guard.core.policy import Incidents
     from guard.journeys.remote_policy import RemotePolicies
     from guard.journeys.statements import Sender, Sent
 
@@ -125,6 +126,10 @@ class Clone:
     def service_named(self) -> str | None:
         """The service that the target's policy names, where it does."""
         return self._policies().service(target=self.named_target)
+
+    def incidents(self) -> Incidents | None:
+        """What the target's policy says of incidents, where this clone knows it."""
+        return self._policies().incidents(target=self.named_target)
 
     def sender(self) -> Sender:
         from guard import wiring

@@ -6,6 +6,7 @@ A character that the stream cannot show is written as JSON writes it, `\\u2713`,
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 
 PLAIN = {
@@ -13,6 +14,18 @@ PLAIN = {
     "\u2060": "",
 }  # fmt: skip
 """What stands for the signs of the board where they cannot be shown."""
+
+
+def fill_closed() -> None:
+    """Have /dev/null stand where standard input, output or error was closed. Otherwise the next file that is opened,
+    such as the ledger, would get its number, and what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def tolerate() -> None:

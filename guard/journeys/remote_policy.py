@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from guard.core.errors import GuardError, UsageError
 from guard.core.evidence import leaves
 from guard.core.model import Commit
-from guard.core.policy import Policy
+from guard.core.policy import Incidents, Policy
 from guard.core.policy_text import parse_policy
 from guard.core.report_kinds import Submitted
 from guard.ports import Git
@@ -61,6 +61,13 @@ class RemotePolicies:
         for name in (*((target,) if target else ()), *_DEFAULTS):
             if policy := self._policy(name):
                 return policy.project.service
+        return None
+
+    def incidents(self, *, target: str | None) -> Incidents | None:
+        """What the target's policy, else the default one, says of incidents; None where none tells."""
+        for name in (*((target,) if target else ()), *_DEFAULTS):
+            if policy := self._policy(name):
+                return policy.incidents
         return None
 
     def sources(self, gate: str, *, target: str) -> tuple[str, ...]:
