@@ -47,6 +47,7 @@ class GitRepo:
         self._place = find_place(Path(path))
         self._scratch = Scratch(self._place)
         self._objects = Objects(self._scratch, self._place.object_format)
+        self._roots: dict[Commit, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +162,9 @@ class GitRepo:
 
     def tree_of(self, commit: Commit) -> str:
         """The name of the commit's tree. Raises GitError when there is no such commit."""
-        return self.commit(commit).tree
+        if commit not in self._roots:
+            self._roots[commit] = self.commit(commit).tree
+        return self._roots[commit]
 
     def commit(self, commit: Commit) -> RawCommit:
         return next(self._objects.commits([commit]))

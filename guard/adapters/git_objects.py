@@ -25,6 +25,8 @@ MAX_OBJECT = 64 * 1024 * 1024
 _WINDOW = 400
 """Questions under way at once: few enough that neither pipe can fill up with the other side not reading."""
 
+KEPT_TREES = 64
+
 REGULAR_MODES = frozenset({b"100644", b"100755", b"100664"})
 TREE_MODE = b"40000"
 
@@ -60,6 +62,7 @@ class Objects:
         self._format = object_format
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
+        self._trees: dict[str, tuple[TreeEntry, ...]] = {}
 
     @property
     def empty_tree(self) -> str:
@@ -107,7 +110,16 @@ class Objects:
         return found
 
     def tree(self, name: str) -> tuple[TreeEntry, ...]:
-        return tuple(parse_tree(self.get(name, "tree"), digest_size=20 if self._format == "sha1" else 32))
+        """The entries of a tree. Those that were asked for last are kept: a name stands for the same bytes for ever,
+        and looking for fifty files of one folder would ask for its tree fifty times."""
+        known = self._trees.get(name)
+        if known is None:
+            size = 20 if self._format == "sha1" else 32
+            known = tuple(parse_tree(self.get(name, "tree"), digest_size=size))
+            if len(self._trees) >= KEPT_TREES:
+                self._trees.clear()
+            self._trees[name] = known
+        return known
 
     def add(self, kind: str, content: bytes) -> str:
         """Make an object of the scratch repository; its name. Raises GitError."""
