@@ -113,6 +113,8 @@ def test_two_promoters_at_two_services_on_postgresql(tmp_path: Path, database: D
         assert (given[0], refused[0]) == (201, 409)
         assert as_json(refused[2])["code"] == "promotion.under-way"
         assert len(list(one.ledger.entries("permit.issued"))) == 1
+        assert one.state("%00").code == "promotion.unknown"
+        assert one.present("%00", "push", "a.b.c").code == "promotion.unknown"
         found = as_json(given[2])
         assert one.present(found["promotion"], "push", found["permit"]).body["state"] == "finished"
         assert one.ledger.verify()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,8 +19,7 @@ from pathlib import Path
 import pytest
 
 from guard.adapters.keys import create_signing_key, load_signing_key, read_jwks
-from guard.core.claims import ApprovalGiven, PromotionPlanned
-from guard.core.errors import GitError
+from guard.core.claims import ApprovalGiven, HoldPlaced, PromotionPlanned
 from guard.core.forge_facts import Wake
 from guard.core.model import Commit, Decision
 from guard.core.permit import read, sign
@@ -28,11 +31,13 @@ from guard.journeys.reconcile import revoke
 from guard.journeys.sources import Range, Sources
 from guard.journeys.underway import Conflict
 from tests.doubles.server import Answer, Fault
-from tests.hosted_world import REF, Hosted, hosted
+from tests.hosted_world import REF, Hosted, Said, hosted
 from tests.people import KeySigner
 from tests.service_sides import BOTH, BRANCH
 from tests.service_world import as_json, call, serving
 from webhook_app.worker import Sweeper
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(params=BOTH)
@@ -114,8 +119,15 @@ class TestWhoAsks:
             b"{",
             json.dumps(posted | {"more": 1}).encode(),
             b'{"statement":"?","sig":"?"}',
+            b'{"statement":"\\ud800","sig":"\\u0000"}',
+            b"\xff\xfe{",
+            b"[" * 100_000,
+            b"1" * 100_000,
         ):
-            assert world.post("", body).status == 422, body
+            assert world.post("", body).status == 422, body[:60]
+            assert world.post(f"/{'x' * 24}/push", body).status == 422, body[:60]
+        for place in ("", "/plan", f"/{'x' * 24}/push", f"/{'x' * 24}/end"):
+            assert world.post(place, b"x" * 200_000).status == 413
 
     def test_only_who_holds_a_role_that_may_promote(self, world: Hosted) -> None:
         refused = world.ask(world.request(world.bare.rev("master")), by="dev")
@@ -155,7 +167,7 @@ class TestWhoAsks:
         assert world.ask(replace(wanted, commit=Commit("1" * 40))).code == "promotion.not-proposed"
 
     def test_no_such_promotion(self, world: Hosted) -> None:
-        for promotion in ("x" * 24, "..", "%2e%2e"):
+        for promotion in ("x" * 24, "..", "%2e%2e", "%00", "%ff", "x" * 5000):
             assert world.state(promotion).status in {403, 404}
         assert world.present("x" * 24, "push", "a.b.c").code == "promotion.unknown"
         assert not [kind for kind in world.kinds() if kind == "permit.issued"]
@@ -181,13 +193,13 @@ def test_a_replayed_request_and_a_request_id_of_another(one: Hosted) -> None:
 
 
 def test_two_promoters_at_once(one: Hosted) -> None:
-    """One gets it; the other is told who has it and until when, and gets it when the first has ended."""
+    """At two services of one folder. One gets it; the other is told who has it and until when, and gets it when the
+    first has ended."""
     _, head = one.go()
-    wanted = [one.request(head), one.request(head)]
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(
-            pool.map(lambda pair: one.ask(pair[0], by=pair[1]), zip(wanted, ("ann", "pat"), strict=True))
-        )
+    bodies = [one.signed(one.request(head), by=by) for by in ("ann", "pat")]
+    with serving(one.open()) as other, ThreadPoolExecutor(2) as pool:
+        places = [f"{url}/api/v1/promotions" for url in (one.url, other)]
+        answers = [Said(status, as_json(body)) for status, _, body in pool.map(call, places, bodies)]
     given, refused = sorted(answers, key=lambda one: one.status)
     assert (given.status, refused.status) == (201, 409)
     assert refused.code == "promotion.under-way"
@@ -200,7 +212,8 @@ def test_two_promoters_at_once(one: Hosted) -> None:
 
 
 def test_what_takes_the_permit_away_before_the_push(one: Hosted) -> None:
-    """Each on its own: an approval withdrawn whose event got lost, a hold, an incident. Nothing moves."""
+    """Each on its own, and no event arrives: an approval withdrawn, an incident, somebody who left a role, red
+    evidence, a twin of the proposal, a hold. Nothing moves."""
     proposal, head = one.go()
     before = one.head()
 
@@ -222,9 +235,29 @@ def test_what_takes_the_permit_away_before_the_push(one: Hosted) -> None:
     one.side.incident(open=False)
 
     promotion, permit = permitted()
-    one.ledger.append("permit.revoked", {"permit": _id(one, promotion), "why": "a hold"}, at=datetime.now(UTC),
-                      once=f"permit.revoked:{_id(one, promotion)}")  # fmt: skip
-    assert one.present(promotion, "push", permit).code == "permit.revoked"
+    one.side.role("security-owners", "pat", told=False)
+    assert one.present(promotion, "push", permit).code == "promotion.no-go", (
+        "who left takes the approval along"
+    )
+    one.side.role("security-owners", "sam", told=False)
+
+    promotion, permit = permitted()
+    one.submit(one.url, head, exit_code=1)
+    assert one.present(promotion, "push", permit).code == "promotion.no-go", "the check turned red"
+    one.submit(one.url, head)
+
+    promotion, permit = permitted()
+    twin = one.side.propose(head)
+    refused = one.present(promotion, "push", permit)
+    assert refused.code == "promotion.no-go", (
+        "another proposal has the same head, and nobody approved that one"
+    )
+    assert twin in str(refused.body["decision"])
+    one.side.close(twin)
+
+    promotion, permit = permitted()
+    one.say(one.url, HoldPlaced(BRANCH, "the freeze"), by="sam")
+    assert one.present(promotion, "push", permit).code in {"permit.revoked", "promotion.no-go"}
     assert one.head() == before
 
 
@@ -383,27 +416,49 @@ def test_permits_that_are_no_good(one: Hosted, tmp_path: Path) -> None:
     assert one.head() == good.old, "a branch forced back does not make a spent permit good again"
 
 
-def test_a_crash_after_the_push_and_before_the_record(one: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is about to be done was on record, so the next start knows whose move it was."""
+DIES = """
+import os, sys
+from pathlib import Path
+from guard.wiring_service import open_service
+from tests.dying_worker import DyingLedger
+from webhook_app import promotions
+service = open_service(Path(sys.argv[1]))
+service.ledger.__class__ = DyingLedger
+service.ledger.kind = sys.argv[2]
+promotions.push(sys.argv[3], sys.stdin.buffer.read(), service)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "moved"),
+    [
+        pytest.param("promotion.pushing", False, id="before-the-push", marks=pytest.mark.long),
+        pytest.param("before:permit.spent", True, id="after-the-push", marks=pytest.mark.long),
+        pytest.param("permit.spent", True, id="in-the-middle-of-the-record"),
+    ],
+)
+def test_killed_around_the_push(one: Hosted, step: str, *, moved: bool) -> None:
+    """kill -9 of a real process of the service. What is about to be done was on record, so the next start knows whose
+    move it was; and whoever asks again meanwhile moves nothing twice."""
     _, head = one.go()
     given = one.ask(one.request(head))
-    mirror = one.service.mirror
-    assert mirror is not None
-    real = mirror.push
-
-    def dies(ref: str, old: str, new: str) -> str:
-        real(ref, old, new)
-        raise GitError("the process is gone", code="test.killed")
-
-    monkeypatch.setattr(mirror, "push", dies)
-    assert one.present(given.body["promotion"], "push", given.permit).status == 503
-    assert one.head() == head
-    assert one.state(given.body["promotion"]).body["state"] == "pushing"
-    monkeypatch.undo()
-    one.service = one.open()
-    Sweeper(one.service, stop=threading.Event()).step()
-    assert one.state(given.body["promotion"]).body["state"] == "finished"
-    assert [entry.body["new"] for entry in one.ledger.entries("branch.moved")] == [head]
+    promotion, body = given.body["promotion"], json.dumps({"permit": given.permit}).encode()
+    run = subprocess.run(
+        [sys.executable, "-c", DIES, one.home, step, promotion],
+        input=body, env=os.environ | one.environ(), cwd=ROOT, check=False, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == -signal.SIGKILL
+    assert (one.head() == head) is moved
+    assert one.state(promotion).body["state"] == "pushing"
+    if not moved:
+        assert one.present(promotion, "end", given.permit).code == "promotion.pushing", "its git may be alive"
+    late = one.open() if moved else replace(one.open(), clock=Later(timedelta(minutes=3)))
+    Sweeper(late, stop=threading.Event()).step()
+    assert one.state(promotion).body["state"] == ("finished" if moved else "failed")
+    assert [entry.body["new"] for entry in one.ledger.entries("branch.moved")] == [head] * moved
+    one.wake()
+    one.work_off()
+    assert not list(one.ledger.entries("alarm.raised"))
 
 
 def test_a_push_that_never_came_is_ended_by_its_time(one: Hosted) -> None:

@@ -50,7 +50,8 @@ class Progress:
 
 def progress_of(ledger: Ledger, promotion: str) -> Progress | None:
     """How the promotion with this id stands; None where the service knows none."""
-    requested = ledger.find(f"promotion:{promotion}")
+    # Anybody may ask for any id, and PostgreSQL fails at a NUL.
+    requested = ledger.find(f"promotion:{promotion}") if promotion.isprintable() else None
     return _progress(ledger, requested) if requested else None
 
 
