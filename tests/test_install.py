@@ -279,12 +279,18 @@ class TestAServer:
         assert (
             world.bare.git("cat-file", "blob", "refs/guard/jwks") == (home / "jwks.json").read_text().strip()
         )
-        assert f"made the server side of {NAME}" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert f"made the server side of {NAME}" in told
+        assert f"list who signs with which SSH key in {home / 'allowed_signers'}" in told
         before = snapshot(home)
         assert guard("install", "--server", world.bare.path, "--repository", NAME) == 0
         assert {k: v for k, v in snapshot(home).items() if "sqlite" not in k} == {
             k: v for k, v in before.items() if "sqlite" not in k
         }
+        (home / "allowed_signers").write_text("ann@example.com ssh-ed25519 AAAA\n")
+        capsys.readouterr()
+        assert guard("install", "--server", world.bare.path) == 0
+        assert "allowed_signers" not in capsys.readouterr().out
 
     def test_elsewhere_with_a_bootstrap_policy(self, tmp_path: Path) -> None:
         bare = Repo.init(tmp_path / "b.git", "--bare")

@@ -24,7 +24,7 @@ from guard.render.waivers_json import waivers_schema
 from tests.gitrepo import Repo, clean_environment
 from tests.local_world import REPOSITORY, TARGET
 from tests.people import key_of, signer_line, write_key
-from tests.policy_texts import people_policy
+from tests.policy_texts import DOCUMENT, GATE, people_policy
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 HEAD = Commit("a" * 40)
@@ -32,6 +32,7 @@ ANN, BOB = "ann@example.com", "bob@example.com"
 REPORT = b"<testsuites/>"
 
 POLICY = people_policy("local", REPOSITORY, TARGET, platform="@owners", security=ANN)
+POLICY += f"\n{GATE}{DOCUMENT}"
 
 HOOK = """#!/bin/sh
 exec {python} -m guard.cli.main hook pre-receive --home {home}
@@ -206,6 +207,36 @@ def test_closing_an_incident_says_whose_word_counts(town: Town, capsys: pytest.C
     told = capsys.readouterr()
     assert "said that incident INC-1 is closed, as ann@example.com" in told.out
     assert "it counts from a holder of platform or security" in told.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["signoff", "no.such-gate"], id="signoff"),
+        pytest.param(
+            ["waive", "request", "no.such-gate", "x.y:0123456789abcdef", "--for", "2d", "--reason", "x"],
+            id="waive",
+        ),
+    ],
+)
+def test_a_gate_that_the_policy_does_not_have_is_noted(
+    town: Town, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """It may be a new one of a policy that this clone has not fetched yet, so it is sent all the same."""
+    assert status_of(command) == 0
+    assert (
+        f"the policy of {TARGET} has no gate no.such-gate, as this clone last saw it"
+        in capsys.readouterr().err
+    )
+    assert (
+        status_of(
+            ["waive", "request", "incidents", *command[3:]]
+            if "waive" in command
+            else ["signoff", "security.threat-model"]
+        )
+        == 0
+    )
+    assert "no gate" not in capsys.readouterr().err
 
 
 def test_how_a_tool_ended_is_never_assumed(

@@ -77,7 +77,9 @@ def read_jwks(path: Path) -> dict[str, Mapping[str, object]]:
     try:
         return parse_jwks(path.read_bytes())
     except (OSError, PermitError) as error:
-        raise SettingsError(f"{path}: {error}", fix="restore the file from a backup") from None
+        raise SettingsError(
+            f"{path}: {error}", fix="name the guard's jwks.json; on the server side, restore it from a backup"
+        ) from None
 
 
 def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
@@ -88,7 +90,8 @@ def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
         }
     except (KeyError, ValueError, TypeError, UnicodeError) as error:
         raise SettingsError(
-            f"{path}: a key in it is not usable: {error}", fix="restore the file from a backup"
+            f"{path}: a key in it is not usable: {error}",
+            fix="name the guard's jwks.json; on the server side, restore it from a backup",
         ) from None
 
 

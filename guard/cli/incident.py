@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guard.cli.sending import form_option, made, open_clone, print_sent, send_claim, sending
+from guard.cli.sending import form_option, made, note, open_clone, print_sent, send_claim, sending
 from guard.core.errors import GuardError
 from guard.core.incident_words import severity_key
 from guard.render.safe import plain
@@ -42,9 +42,9 @@ def open_incident(title: str, label: str, name: str, form: str, **options: Any) 
         told = clone.incidents()
     print_sent(sent, f"opened incident {name} ({label})", form=form)
     if told and not told.tracker:
-        _note("it stops no promotion: the policy asks its registers alone")
+        note("it stops no promotion: the policy asks its registers alone")
     elif told and severity_key(label) not in {severity_key(one) for one in told.labels}:
-        _note(f"{label} stops no promotion: the policy's labels that do are {', '.join(told.labels)}")
+        note(f"{label} stops no promotion: the policy's labels that do are {', '.join(told.labels)}")
 
 
 @incident.command("close")
@@ -52,7 +52,7 @@ def open_incident(title: str, label: str, name: str, form: str, **options: Any) 
 @click.option("--note", default="", help="How it was resolved, for the record.")
 @sending
 @form_option
-def close_incident(name: str, note: str, form: str, **options: Any) -> None:
+def close_incident(name: str, form: str, **options: Any) -> None:
     """Close an incident. It counts as closed when you hold one of the policy's `incidents.close` roles.
 
     \b
@@ -60,19 +60,13 @@ def close_incident(name: str, note: str, form: str, **options: Any) -> None:
     """
     from guard.core.claims import IncidentClosed
 
-    claim = made(IncidentClosed, incident=name, note=note)
+    claim = made(IncidentClosed, incident=name, note=options.pop("note"))
     with open_clone(**options) as clone:
         sent = send_claim(claim, clone.sender())
         told = clone.incidents()
     print_sent(sent, f"said that incident {name} is closed", form=form)
     if told:
-        _note(
-            f"it counts from a holder of {' or '.join(told.close) or 'no role at all'}: guard incident list"
-        )
-
-
-def _note(text: str) -> None:
-    click.echo(f"note: {plain(text)}", err=True)
+        note(f"it counts from a holder of {' or '.join(told.close) or 'no role at all'}: guard incident list")
 
 
 @incident.command("list")

@@ -127,6 +127,12 @@ class Clone:
         """The service that the target's policy names, where it does."""
         return self._policies().service(target=self.named_target)
 
+    def note_unknown(self, gate: str) -> None:
+        """Say on standard error that the target's policy, as this clone last saw it, has no such gate."""
+        target = self.target()
+        if self._policies().lacks(gate, target=target):
+            note(f"the policy of {target} has no gate {gate}, as this clone last saw it")
+
     def incidents(self) -> Incidents | None:
         """What the target's policy says of incidents, where this clone knows it."""
         return self._policies().incidents(target=self.named_target)
@@ -176,6 +182,11 @@ def made(claim: type[Claim], **fields: object) -> Claim:
         return claim_of(TYPE_OF[claim], fields)
     except ValueError as error:
         raise UsageError(str(error), fix="see --help") from None
+
+
+def note(text: str) -> None:
+    """What the sender should know, on standard error."""
+    click.echo(f"note: {plain(text)}", err=True)
 
 
 def print_sent(sent: Sent, line: str, *, form: str, err: bool = False) -> None:

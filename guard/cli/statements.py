@@ -87,6 +87,7 @@ def signoff(gate: str, commit: str | None, note: str, form: str, **options: Any)
         subject = clone.commit(commit) if commit else None
         claim = made(SignedOff, gate=gate, commit=subject, note=note)
         sent = send_claim(claim, clone.sender())
+        clone.note_unknown(gate)
     print_sent(sent, f"signed off {gate}{f' for {subject[:10]}' if subject else ''}", form=form)
 
 

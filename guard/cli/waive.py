@@ -77,6 +77,8 @@ def request(
             entry=entry,
         )
         sent = send_claim(claim, clone.sender())
+        if gate != "incidents":
+            clone.note_unknown(gate)
     print_sent(sent, f"asked to waive {finding} of {gate} until {ends:%Y-%m-%d %H:%M} UTC", form=form)
     if form == "text":
         click.echo(f"  to approve it: guard waive approve sha256:{sent.name}")

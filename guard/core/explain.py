@@ -133,9 +133,8 @@ def explain(
             name, gate.title, group, meaning, origin, _condition(gate), pieces, verdict, actions, waiver
         )
     title, meaning, origin = RULES.get(name, (verdict.title if verdict else name, "", "the policy"))
-    return Explanation(
-        name, title, "", meaning, origin, "it always has to hold", (), verdict, actions, waiver
-    )
+    condition = "it always has to hold" if verdict else "where the policy or the branch gives cause for it"
+    return Explanation(name, title, "", meaning, origin, condition, (), verdict, actions, waiver)
 
 
 def _condition(gate: Gate) -> str:

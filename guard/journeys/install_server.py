@@ -126,7 +126,20 @@ def install_server(repo: Bare, files: HookFiles, stores: Stores, wishes: Wishes)
     for place in (wishes.hooks,) if wishes.hooks else repo.hook_folders():
         lines.append(f"hooks in {place}")
         lines += [f"  {files.place(place, hook, known)}" for hook in files.hooks]
-    return lines
+    return [*lines, *_next_steps(home)]
+
+
+def _next_steps(home: Home) -> list[str]:
+    """What is left to do for whoever made a server side on which nobody can sign yet."""
+    signers = home.path / "allowed_signers"
+    if home.settings.verify.compiled or signers.stat().st_size:
+        return []
+    return [
+        "next:",
+        f"  1. list who signs with which SSH key in {signers}, such as: ann@example.com ssh-ed25519 AAAA...",
+        f"  2. list who belongs to the policy's groups in {home.path / 'settings.toml'}, under [groups]",
+        "  3. record where each protected branch stands: guard adopt",
+    ]
 
 
 def _take_keys(home: Home, wishes: Wishes) -> list[str]:

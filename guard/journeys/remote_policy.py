@@ -70,6 +70,11 @@ class RemotePolicies:
                 return policy.incidents
         return None
 
+    def lacks(self, gate: str, *, target: str) -> bool:
+        """Whether the target's policy can be used and has no such gate."""
+        policy = self._policy(target)
+        return policy is not None and all(one.id != gate for one in policy.gates)
+
     def sources(self, gate: str, *, target: str) -> tuple[str, ...]:
         """The names that the gate's reports are submitted under, by the target's policy. Raises UsageError where it
         cannot be used or has no such gate."""
