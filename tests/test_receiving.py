@@ -15,6 +15,7 @@ from guard.core.claims import (
     ApprovalWithdrawn,
     Claim,
     EvidenceSubmitted,
+    HoldPlaced,
     IncidentOpened,
     ProposalClosed,
     ProposalOpened,
@@ -264,6 +265,10 @@ def test_two_statements_about_one_proposal_are_one_too_many(world: LocalWorld) -
     assert codes(world, *bundles, update) == ["proposal.twice"]
 
 
+def ran(commit: str, exit_code: int) -> EvidenceSubmitted:
+    return EvidenceSubmitted("check", Commit(commit), "junit", "pytest", "9", exit_code, ("pytest",), "")
+
+
 @pytest.mark.parametrize(
     ("claim", "revoked"),
     [
@@ -271,7 +276,11 @@ def test_two_statements_about_one_proposal_are_one_too_many(world: LocalWorld) -
         pytest.param(ApprovalWithdrawn(TARGET, HEAD), True, id="approval-withdrawn"),
         pytest.param(ApprovalWithdrawn(TARGET, Commit("b" * 40)), False, id="approval-of-another-commit"),
         pytest.param(ApprovalWithdrawn("release/other", HEAD), False, id="approval-for-another-branch"),
+        pytest.param(HoldPlaced(TARGET, "the freeze"), True, id="hold"),
         pytest.param(SignedOff("security.threat-model", None, ""), False, id="sign-off"),
+        pytest.param(ran(HEAD, 1), True, id="a-tool-that-failed"),
+        pytest.param(ran(HEAD, 0), False, id="a-tool-that-did-not"),
+        pytest.param(ran("b" * 40, 1), False, id="a-tool-that-failed-on-another-commit"),
     ],
 )
 def test_what_ends_a_go_takes_the_permit_under_way_back(

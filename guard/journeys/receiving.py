@@ -174,15 +174,21 @@ def _record(checked: Iterable[Checked], ledger: Ledger, now: datetime) -> None:
 
 def take_back(statement: Statement, ledger: Ledger, now: datetime) -> None:
     """Revoke the permits under way that rest on what the statement ends: a new incident ends any, a withdrawn
-    approval or waiver, a hold or a closed proposal those of its branch. One too many is the safe error: promoting
-    decides afresh."""
+    approval or waiver, a hold or a closed proposal those of its branch, a tool that failed those of its commit. One too
+    many is the safe error: promoting decides afresh."""
     claim = statement.claim
     if not isinstance(
-        claim, IncidentOpened | ApprovalWithdrawn | ProposalClosed | HoldPlaced | WaiverWithdrawn
-    ):
+        claim,
+        IncidentOpened
+        | ApprovalWithdrawn
+        | ProposalClosed
+        | HoldPlaced
+        | WaiverWithdrawn
+        | EvidenceSubmitted,
+    ) or (isinstance(claim, EvidenceSubmitted) and claim.exit_code == 0):
         return
-    ref = None if isinstance(claim, IncidentOpened) else f"refs/heads/{claim.target}"
-    new = claim.commit if isinstance(claim, ApprovalWithdrawn) else None
+    ref = None if isinstance(claim, IncidentOpened | EvidenceSubmitted) else f"refs/heads/{claim.target}"
+    new = claim.commit if isinstance(claim, ApprovalWithdrawn | EvidenceSubmitted) else None
     revoke_open(ledger, why=f"{statement.by} stated {statement.type} since", now=now, ref=ref, new=new)
 
 
