@@ -89,6 +89,16 @@ def test_what_is_taken_back_between_the_permit_and_the_push(tmp_path: Path) -> N
         assert (
             "permit.revoked: release/platform-control was not moved: the permit was taken back: SEV-1" in said
         )
+        token, proposal = world.issue(world.permit()), f"refs/proposals/{BRANCH}/1"
+        world.bare.git("update-ref", "-d", proposal)
+        taken, said = push(world, f"{world.new}:{REF}", tokens=(token,))
+        assert not taken, "no event told of it, and it is no GO any more"
+        assert "permit.revoked: " in said, said
+        assert "it is NO-GO now: " in said, said
+        world.bare.git("update-ref", proposal, world.new)
+        assert "permit.revoked: " in push(world, f"{world.new}:{REF}", tokens=(token,))[1], (
+            "it is never good again"
+        )
         assert push(world, f"{world.new}:{REF}", tokens=("garbage", world.issue(world.permit())))[0]
 
 
