@@ -78,6 +78,7 @@ def origin_url(repo: Path, remote: str = "origin") -> str | None:
 def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
     """The facts of a guarded bare repository: its refs, its ledger's statements, its submitted reports."""
     from guard.adapters.git import GitRepo
+    from guard.journeys.reconcile import expected_head
 
     git, forge, clock = GitRepo(home.settings.git_dir), local_forge(home, ledger), system_clock()
     bootstrap = home.bootstrap_policy if home.bootstrap_policy.exists() else None
@@ -96,6 +97,7 @@ def server_sources(home: ServerHome, ledger: Ledger) -> Sources:
         read_incidents=incident_reader(git, clock),
         read_waivers=forge.waivers,
         read_debts=debts,
+        expected_head=lambda ref: expected_head(ledger, ref),
     )
 
 

@@ -163,6 +163,34 @@ def test_drift_stops_promotions_until_it_is_adopted_for_a_reason(server: Server)
     )
 
 
+def test_a_branch_that_was_forced_back_is_no_go_for_whoever_asks(server: Server) -> None:
+    """The commits that were promoted may be gone: a board or a signed record that says GO would be wrong."""
+    server.ok("promote", "--prepare")
+    server.ok("promote", "--yes")
+    server.bare.git("update-ref", REF, server.old)
+    server.dev.git("push", "-q", "origin", "master")
+    server.ok("propose", "--head", "master", "--id", "again")
+    asked = (
+        "check",
+        "--server",
+        str(server.bare.path),
+        "--target",
+        BRANCH,
+        "--head",
+        "master",
+        "--format",
+        "json",
+    )
+    answer = server.guard(*asked)
+    document = json.loads(answer.out)
+    shape = next(one for one in document["verdicts"] if one["id"] == "candidate")
+    assert (answer.status, document["decision"], shape["outcome"]) == (2, "NO-GO", "error")
+    assert "it was moved without a permit" in shape["findings"][0]["message"]
+    assert f"put it back to {server.fix}" in shape["findings"][0]["fix"]
+    server.bare.git("update-ref", REF, server.fix)
+    assert "moved without a permit" not in server.guard(*asked).out
+
+
 def test_adopt_without_a_policy_wants_the_upstream_named(tmp_path: Path) -> None:
     server = make_server(tmp_path, adopted=False)
     server.bare.git(

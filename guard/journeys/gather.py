@@ -146,11 +146,26 @@ def _adaptable(table: Branch | Unknown) -> bool:
 
 
 def _descends(candidate: Candidate, sources: Sources) -> Fact[bool]:
+    """Unknown, too, where the branch does not stand where the ledger expects it: what was promoted may be gone, and
+    nobody agreed to what stands there now."""
     try:
+        expected = sources.expected_head(candidate.ref)
+        if expected not in {None, candidate.old}:
+            return _moved(candidate, str(expected))
         value = sources.git.descends(candidate.new, candidate.old)
     except GuardError as error:
         return Unknown(error.message, fix=error.fix)
     return Known(value, "git", sources.clock.now())
+
+
+def _moved(candidate: Candidate, expected: str) -> Unknown:
+    return Unknown(
+        f"{candidate.branch} stands at {candidate.old[:10]}, and the ledger expects it at {expected[:10]}:"
+        " it was moved without a permit",
+        fix=f"put it back to {expected}, or two owners look at it and it is accepted for a reason:"
+        f" guard adopt --branch {candidate.branch} --force --because TEXT",
+        who=("operator", "release-owner"),
+    )
 
 
 def _policy_harm(candidate: Candidate, sources: Sources) -> Fact[str]:

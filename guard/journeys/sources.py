@@ -102,6 +102,8 @@ class Sources:
     read_incidents: IncidentReader = no_incidents
     read_waivers: WaiverReader = lambda _branch: NOT_GATHERED
     read_debts: DebtReader = lambda _table, _upstream: NOT_GATHERED
+    expected_head: Callable[[str], str | None] = lambda _ref: None
+    """Where the ledger expects the branch of this full name; None where it cannot tell."""
 
     def members(self, names: tuple[str, ...], *, inherited: bool = False) -> Fact[frozenset[str]]:
         if self.read_members is not None:
