@@ -152,10 +152,13 @@ def test_health(world: ServiceWorld) -> None:
     with world.serving() as url:
         assert call(f"{url}/healthz", method="GET")[0] == 200
         assert call(f"{url}/readyz", method="GET")[0] == 200
-        (world.home / "ledger.sqlite3").write_bytes(b"no database any more, and longer than that")
+        ledger = world.home / "ledger.sqlite3"
+        whole = ledger.read_bytes()
+        ledger.write_bytes(b"no database any more, and longer than that")
         assert call(f"{url}/healthz", method="GET")[0] == 200
         status, _, answer = call(f"{url}/readyz", method="GET")
         assert (status, answer) == (503, b"not ready: ledger.not-a-database\n")
+        ledger.write_bytes(whole)
 
 
 def test_the_public_keys_are_published_and_the_private_ones_are_not(gitlab: ServiceWorld) -> None:
