@@ -157,6 +157,9 @@ def test_beside_the_ledger_through_the_servers_own_hooks(tmp_path: Path) -> None
     assert (nothing.status, "no alarm" in nothing.err) == (1, True)
     server.bare.git("update-ref", REF, server.fix)
     server.bare.git("config", "core.logAllRefUpdates", "true")
+    unnoticed = server.ok("restore", "--dry-run")
+    assert f"would raise the alarm: {BRANCH} stands at {server.fix}" in unnoticed
+    assert "alarm.raised" not in server.kinds()
     first = server.ok("restore", "--because", "nobody agreed")
     assert "asked for" in first
     assert server.head() == server.fix

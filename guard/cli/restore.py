@@ -105,8 +105,13 @@ def _show(desk: Desk | None, target: str, hold: str, form: str) -> int:
     from guard.journeys.alarm import open_alarm
     from guard.journeys.reconcile import expected_head
 
+    ref = f"refs/heads/{target}"
+    alarm = open_alarm(desk.ledger, ref) if desk else None
+    if desk is not None and alarm is None and not hold:
+        head, expected = desk.sources.git.resolve(ref) or "", expected_head(desk.ledger, ref)
+        if expected is not None and head != expected:
+            return _show_unnoticed(target, head, expected, form)
     named = _only_alarm(desk, target)
-    alarm = open_alarm(desk.ledger, f"refs/heads/{target}") if desk else None
     if desk is None or alarm is None or hold not in {"", named}:
         raise Refused(
             f"no alarm {plain(hold)} of {plain(target)} is open", fix="guard holds", code="restore.no-alarm"
@@ -126,4 +131,16 @@ def _show(desk: Desk | None, target: str, hold: str, form: str) -> int:
     else:
         click.echo(f"would move {plain(target)} from {alarm.head or 'nowhere'} back to {expected}")
         click.echo(f"{len(asked)} of 2 asked for it{': ' + ', '.join(asked) if asked else ''}")
+    return 0
+
+
+def _show_unnoticed(target: str, head: str, expected: str, form: str) -> int:
+    """What would be done about a move that nothing has raised the alarm for yet."""
+    if form == "json":
+        row = {"alarm": None, "branch": target, "from": head or None, "to": expected, "asked": []}
+        click.echo(json.dumps({**row, "state": "dry-run"}))
+    else:
+        stands = f"stands at {head}" if head else "is gone"
+        click.echo(f"would raise the alarm: {plain(target)} {stands}, and the ledger expects {expected}")
+        click.echo(f"would move it back to {expected} once 2 have asked for it; nobody has yet")
     return 0
