@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from contextlib import chdir
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +72,12 @@ class Server:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str) -> str:
-        done = self.guard(*arguments)
-        assert done.status == 0, done.out + done.err
-        return done.out
+        """What `guard` prints where it succeeds; in this very process, since most of a short one is its start."""
+        env = {"GUARD_SSH_KEY": str(self.folder / "key"), "NO_COLOR": "1"}
+        with chdir(self.dev.path), clean_process(**env), told() as said:
+            status = status_of(arguments)
+        assert status == 0, said
+        return said[0]
 
     @property
     def ledger(self) -> SqlLedger:
@@ -107,21 +113,35 @@ def make_server(
     fix = dev.commit("a fix", {"app": "two\n"})
     dev.git("push", "-q", "origin", "master")
     server = Server(folder, bare, dev, old, fix, database)
-    _set_up(server, "install", "--server", str(bare.path), *(["--database", database] if database else []))
+    server.ok("install", "--server", str(bare.path), *(["--database", database] if database else []))
     _give_key(folder)
     (bare.path / "guard" / "allowed_signers").write_text(
         f"ann@example.com {(folder / 'key.pub').read_text()}\n"
     )
-    _set_up(server, "install")
+    server.ok("install")
     if adopted:
-        _set_up(server, "adopt", "--branch", BRANCH)
+        server.ok("adopt", "--branch", BRANCH)
     return server
 
 
-def _set_up(server: Server, *arguments: str) -> None:
-    """`guard` in this process: what a story only begins with need not be paid for with an interpreter each."""
-    with chdir(server.dev.path), clean_process(GUARD_SSH_KEY=str(server.folder / "key")):
-        assert status_of(arguments) == 0, arguments
+@contextmanager
+def told() -> Iterator[list[str]]:
+    """What this process and its children write to standard output and standard error meanwhile, in this order."""
+    said: list[str] = []
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(2)]
+        nothing = stack.enter_context(Path(os.devnull).open())
+        for number, file in enumerate((nothing, *files)):
+            stack.callback(os.close, kept := os.dup(number))
+            stack.callback(os.dup2, kept, number)
+            os.dup2(file.fileno(), number)
+        stack.enter_context(redirect_stdout(files[0]))
+        stack.enter_context(redirect_stderr(files[1]))
+        yield said
+        for file in files:
+            file.flush()
+            file.seek(0)
+            said.append(file.read())
 
 
 def _give_key(folder: Path) -> None:

@@ -243,7 +243,7 @@ def test_what_takes_the_permit_away_before_the_push(one: Hosted) -> None:
 
     promotion, permit = permitted()
     one.submit(one.url, head, exit_code=1)
-    assert one.present(promotion, "push", permit).code == "promotion.no-go", "the check turned red"
+    assert one.present(promotion, "push", permit).code == "permit.revoked", "the check turned red"
     one.submit(one.url, head)
 
     promotion, permit = permitted()
