@@ -137,8 +137,8 @@ def _show(desk: Desk | None, target: str, hold: str, form: str) -> int:
 def _show_unnoticed(target: str, head: str, expected: str, form: str) -> int:
     """What would be done about a move that nothing has raised the alarm for yet."""
     if form == "json":
-        row = {"alarm": None, "branch": target, "from": head or None, "to": expected, "asked": []}
-        click.echo(json.dumps({**row, "state": "dry-run"}))
+        row: dict[str, object] = {"alarm": None, "branch": target, "from": head or None, "to": expected}
+        click.echo(json.dumps({**row, "asked": [], "state": "dry-run"}))
     else:
         stands = f"stands at {head}" if head else "is gone"
         click.echo(f"would raise the alarm: {plain(target)} {stands}, and the ledger expects {expected}")
