@@ -22,11 +22,11 @@ from guard.core.facts import (
     Submission,
     Waiver,
 )
-from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
 from guard.core.lineage_facts import LineageFacts
 from guard.core.model import Commit, Fact
 
 if TYPE_CHECKING:
+    from guard.core.forge_facts import Comment, CommitStatus, ForgeIssue, Protection, Speaker
     from guard.core.notes import Log
 
 
