@@ -114,7 +114,7 @@ def make_server(
     dev.git("push", "-q", "origin", "master")
     server = Server(folder, bare, dev, old, fix, database)
     server.ok("install", "--server", str(bare.path), *(["--database", database] if database else []))
-    _give_key(folder)
+    give_key(folder)
     (bare.path / "guard" / "allowed_signers").write_text(
         f"ann@example.com {(folder / 'key.pub').read_text()}\n"
     )
@@ -144,7 +144,7 @@ def told() -> Iterator[list[str]]:
             said.append(file.read())
 
 
-def _give_key(folder: Path) -> None:
+def give_key(folder: Path) -> None:
     private = Ed25519PrivateKey.generate()
     (folder / "key").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
     (folder / "key").chmod(0o600)

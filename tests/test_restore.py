@@ -180,9 +180,9 @@ def test_beside_the_ledger_through_the_servers_own_hooks(tmp_path: Path) -> None
 
 
 def _key(folder: Path, server: Server) -> None:
-    from tests.promotion_world import _give_key
+    from tests.promotion_world import give_key
 
-    _give_key(folder)
+    give_key(folder)
     signers = server.bare.path / "guard" / "allowed_signers"
     signers.write_text(signers.read_text() + f"sam@example.com {(folder / 'key.pub').read_text()}\n")
 

@@ -8,6 +8,7 @@ from typing import Any
 from guard.core.model import Decision, Finding, Verdict, WaiverUse
 from guard.core.unblock import Action, plan_notes, unblock_plan
 from guard.render import board
+from guard.render.schema import closed
 
 VERSION = 1
 
@@ -128,18 +129,9 @@ _OUTCOMES = {
 }
 
 
-def _closed(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
 def verdict_schema() -> dict[str, Any]:
     """One verdict with its findings."""
-    finding = _closed(
+    finding = closed(
         code={"type": "string"},
         outcome=_OUTCOMES,
         message={"type": "string"},
@@ -150,10 +142,10 @@ def verdict_schema() -> dict[str, Any]:
         id=_MAYBE,
         ways={
             "type": "array",
-            "items": _closed(among={"type": "string"}, number={"type": "integer"}, of={"type": "integer"}),
+            "items": closed(among={"type": "string"}, number={"type": "integer"}, of={"type": "integer"}),
         },
     )
-    return _closed(
+    return closed(
         id={"type": "string"},
         group=_MAYBE,
         title={"type": "string"},
@@ -165,7 +157,7 @@ def verdict_schema() -> dict[str, Any]:
     )
 
 
-ACTION_SCHEMA = _closed(
+ACTION_SCHEMA = closed(
     text={"type": "string"},
     command=_MAYBE,
     link=_MAYBE,
@@ -183,7 +175,7 @@ def decision_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `decision_document`."""
     name = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
     verdict = verdict_schema()
-    waiver = _closed(
+    waiver = closed(
         id={"type": "string"},
         gate={"type": "string"},
         finding={"type": "string"},
@@ -195,7 +187,7 @@ def decision_schema() -> dict[str, Any]:
         approvers=_STRINGS,
         expires_at={"type": "string", "format": "date-time"},
     )
-    document = _closed(
+    document = closed(
         version={"const": VERSION},
         decision={
             "type": "string",
@@ -206,7 +198,7 @@ def decision_schema() -> dict[str, Any]:
         mode={"enum": ["enforce", "observe"]},
         partial=_STRINGS,
         required=_STRINGS,
-        candidate=_closed(
+        candidate=closed(
             repository={"type": "string"},
             ref={"type": "string"},
             old=name,
@@ -214,7 +206,7 @@ def decision_schema() -> dict[str, Any]:
             tree={"type": "string"},
             upstream=name,
         ),
-        policy=_closed(digest=_MAYBE, source=_MAYBE),
+        policy=closed(digest=_MAYBE, source=_MAYBE),
         decided_at={"type": "string", "format": "date-time"},
         next_change_at=_MAYBE,
         verdicts={"type": "array", "items": verdict},

@@ -16,6 +16,7 @@ from guard.core.snapshot import VERSION as FACTS_VERSION
 from guard.core.snapshot import type_hints
 from guard.render.decision_json import decision_schema
 from guard.render.decision_record import PREDICATE, STATEMENT
+from guard.render.schema import closed
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _TIME = {"type": "string", "format": "date-time"}
@@ -25,28 +26,28 @@ _TEXT = {"type": "string"}
 def decision_record_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the statement in a decision record's envelope."""
     document = {key: value for key, value in decision_schema().items() if not key.startswith("$")}
-    statement = _closed(
+    statement = closed(
         _type={"const": STATEMENT},
         subject={
             "type": "array",
             "minItems": 1,
             "maxItems": 1,
-            "items": _closed(name=_TEXT, digest=_closed(gitCommit=_commit())),
+            "items": closed(name=_TEXT, digest=closed(gitCommit=_commit())),
         },
         predicateType={"const": PREDICATE},
-        predicate=_closed(
-            verifier=_closed(id=_TEXT, version=_closed(**{"release-guard": _TEXT})),
+        predicate=closed(
+            verifier=closed(id=_TEXT, version=closed(**{"release-guard": _TEXT})),
             timeVerified=_TIME,
             validUntil=_or_null(_TIME),
             resourceUri=_TEXT,
-            policy=_or_null(_closed(name=_TEXT, digest=_digest())),
+            policy=_or_null(closed(name=_TEXT, digest=_digest())),
             verificationResult={"enum": ["PASSED", "FAILED"]},
             said=_TEXT,
             outcome=_TEXT,
             gates={"type": "array", "items": _gate()},
-            decision=_closed(digest=_digest(), document=document),
-            ledger=_or_null(_closed(seq={"type": "integer"}, hash=_TEXT, at=_TIME)),
-            inputs=_or_null({"anyOf": [_closed(digest=_digest(), document={"type": "null"}), _inputs()]}),
+            decision=closed(digest=_digest(), document=document),
+            ledger=_or_null(closed(seq={"type": "integer"}, hash=_TEXT, at=_TIME)),
+            inputs=_or_null({"anyOf": [closed(digest=_digest(), document={"type": "null"}), _inputs()]}),
         ),
     )
     return {
@@ -59,7 +60,7 @@ def decision_record_schema() -> dict[str, Any]:
 
 
 def _gate() -> dict[str, Any]:
-    evidence = _closed(
+    evidence = closed(
         key=_TEXT,
         state={"enum": ["known", "absent", "unknown"]},
         source=_or_null(_TEXT),
@@ -68,7 +69,7 @@ def _gate() -> dict[str, Any]:
         dated=_or_null(_TIME),
         observedAt=_or_null(_TIME),
     )
-    return _closed(
+    return closed(
         id=_TEXT,
         group=_or_null(_TEXT),
         title=_TEXT,
@@ -80,10 +81,10 @@ def _gate() -> dict[str, Any]:
 
 def _inputs() -> dict[str, Any]:
     text = {"anyOf": [_TEXT, _bytes()]}
-    facts = _closed(version={"const": FACTS_VERSION}, facts={"$ref": "#/$defs/Facts"})
-    return _closed(
+    facts = closed(version={"const": FACTS_VERSION}, facts={"$ref": "#/$defs/Facts"})
+    return closed(
         digest=_digest(),
-        document=_closed(version={"const": INPUTS_VERSION}, inputs={"$ref": "#/$defs/Named"}),
+        document=closed(version={"const": INPUTS_VERSION}, inputs={"$ref": "#/$defs/Named"}),
         policy=_or_null(text),
         standing=_or_null(text),
         facts=_or_null(facts),
@@ -143,7 +144,7 @@ def _dataclass(cls: Any, arguments: list[Any], found: dict[str, Any]) -> dict[st
         found[name] = {}
         hints = type_hints(cls)
         members = {one.name: _of(hints[one.name], inner, found) for one in fields(cls)}
-        found[name] = _closed(type={"const": cls.__name__}, **members)
+        found[name] = closed(type={"const": cls.__name__}, **members)
     return {"$ref": f"#/$defs/{name}"}
 
 
@@ -164,21 +165,12 @@ def _commit() -> dict[str, Any]:
 
 
 def _digest() -> dict[str, Any]:
-    return _closed(sha256=_HASH)
+    return closed(sha256=_HASH)
 
 
 def _bytes() -> dict[str, Any]:
-    return _closed(bytes={"type": "string", "contentEncoding": "base64"})
+    return closed(bytes={"type": "string", "contentEncoding": "base64"})
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _closed(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

@@ -19,6 +19,7 @@ from guard.render.decision_json import (
     verdict_schema,
 )
 from guard.render.safe import markdown, plain
+from guard.render.schema import closed
 
 VERSION = 1
 SHOWN = 20
@@ -172,7 +173,7 @@ def explain_schema() -> dict[str, Any]:
     }  # fmt: skip
     document = {
         "version": {"const": VERSION}, "id": word, "title": word, "group": maybe, "meaning": word, "origin": word,
-        "condition": word, "evidence": {"type": "array", "items": _closed(piece)},
+        "condition": word, "evidence": {"type": "array", "items": closed(**piece)},
         "verdict": {"anyOf": [{"type": "null"}, verdict_schema()]},
         "actions": {"type": "array", "items": ACTION_SCHEMA}, "waiver": word,
     }  # fmt: skip
@@ -180,14 +181,5 @@ def explain_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:release-guard:schema:explanation:1",
         "title": "Release Guard: what a gate or rule means and why it stands where it stands",
-        **_closed(document),
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        **closed(**document),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from guard.ports import Entry
 from guard.render.decision_record import STATEMENT, hashed_or_none, resource_of, verifier_of
+from guard.render.schema import closed
 
 PREDICATE = "urn:release-guard:predicate:move:v1"
 NOWHERE = frozenset({"0" * 40, "0" * 64})
@@ -52,11 +53,11 @@ def _permit(permit: str, issued: Mapping[str, Any]) -> dict[str, Any]:
 def move_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `move_statement`."""
     text, maybe = {"type": "string"}, {"type": ["string", "null"]}
-    digest = {"anyOf": [_closed(sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"}), {"type": "null"}]}
+    digest = {"anyOf": [closed(sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"}), {"type": "null"}]}
     commit = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
-    permit = _closed(id=text, promotion=maybe, issued=maybe, expires=maybe, decision=digest, policy=digest)
-    predicate = _closed(
-        verifier=_closed(id=text, version=_closed(**{"release-guard": text})),
+    permit = closed(id=text, promotion=maybe, issued=maybe, expires=maybe, decision=digest, policy=digest)
+    predicate = closed(
+        verifier=closed(id=text, version=closed(**{"release-guard": text})),
         resourceUri=text,
         kind={"enum": ["promotion", "move", "baseline"]},
         ref=text,
@@ -66,26 +67,17 @@ def move_schema() -> dict[str, Any]:
         by=maybe,
         because=maybe,
         permit={"anyOf": [permit, {"type": "null"}]},
-        ledger=_closed(seq={"type": "integer"}, hash=text, at=text),
+        ledger=closed(seq={"type": "integer"}, hash=text, at=text),
     )
-    subject = _closed(name=text, digest=_closed(gitCommit=commit))
+    subject = closed(name=text, digest=closed(gitCommit=commit))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:release-guard:schema:move:1",
         "title": "Release Guard: the statement about a move of a protected branch",
-        **_closed(
+        **closed(
             _type={"const": STATEMENT},
             subject={"type": "array", "minItems": 1, "maxItems": 1, "items": subject},
             predicateType={"const": PREDICATE},
             predicate=predicate,
         ),
-    }
-
-
-def _closed(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
     }

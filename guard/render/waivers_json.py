@@ -6,6 +6,7 @@ from typing import Any
 
 from guard.core.facts import Waiver
 from guard.render.decision_json import timestamp
+from guard.render.schema import closed
 
 
 def waiver_document(waiver: Waiver) -> dict[str, Any]:
@@ -32,21 +33,12 @@ def waivers_schema() -> dict[str, Any]:
         "id": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "target": word, "gate": word, "finding": word,
         "commit": {"type": ["string", "null"], "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}, "reason": word,
         "entry": {"type": ["string", "null"]}, "requester": word, "requested_at": moment, "expires_at": moment,
-        "approvals": {"type": "array", "items": _closed({"by": word, "at": moment})},
+        "approvals": {"type": "array", "items": closed(by=word, at=moment)},
     }  # fmt: skip
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:release-guard:schema:waivers:1",
         "title": "Release Guard: the waivers asked for on one branch",
         "type": "array",
-        "items": _closed(waiver),
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        "items": closed(**waiver),
     }
