@@ -10,7 +10,7 @@ from typing import Any
 from guard.core.canonical import digest_of
 from guard.core.facts import Proposal
 from guard.core.model import Decision
-from guard.journeys.keeping import kept_with
+from guard.journeys.keeping import recorded
 from guard.journeys.office import Office
 from guard.ports import Entry, Ledger, Memory, Telling
 from guard.render.decision_json import decision_document
@@ -97,11 +97,8 @@ def record_queued(decision: Decision, office: Office) -> None:
     """Put on record what was decided on a commit that a merge queue made, once for each thing that was said."""
     document = decision_document(decision)
     candidate = decision.candidate
-    kept, parts = kept_with(decision)
-    body = {
-        "ref": candidate.ref, "digest": digest_of(document), "outcome": document["outcome"],
-        "allowed": decision.allowed, "decision": document, "said": decision_status(decision).description, **kept,
-    }  # fmt: skip
+    told, parts = recorded(decision, document)
+    body = {"ref": candidate.ref, "said": decision_status(decision).description, **told}
     once = f"decision:{candidate.branch}:queue:{candidate.new}:{_substance(document)}"
     if office.ledger.find(once) is None:
         office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once, parts=parts)
@@ -121,17 +118,13 @@ def _append(
     beside: Mapping[str, Any],
     office: Office,
 ) -> Entry:
-    kept, parts = kept_with(decision)
+    told, parts = recorded(decision, document)
     body = {
         "proposal": proposal.id,
         "ref": decision.candidate.ref,
-        "digest": digest_of(document),
-        "outcome": document["outcome"],
-        "allowed": decision.allowed,
-        "decision": document,
         "said": decision_status(decision).description,
         "beside": beside,
-        **kept,
+        **told,
     }
     once = _once(proposal, number)
     return office.ledger.append("decision.recorded", body, at=office.clock.now(), once=once, parts=parts)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from guard import __version__
+from guard.core.canonical import digest_of
 from guard.core.model import Decision
 from guard.core.replay import pack
 
@@ -13,3 +16,16 @@ def kept_with(decision: Decision) -> tuple[dict[str, object], tuple[bytes, ...]]
         return {}, ()
     packed = pack(decision.made_of)
     return {"inputs": packed.digest, "engine": __version__}, packed.all
+
+
+def recorded(decision: Decision, document: dict[str, Any]) -> tuple[dict[str, object], tuple[bytes, ...]]:
+    """What every `decision.recorded` says of a decision whose document this is, and the parts that it names."""
+    kept, parts = kept_with(decision)
+    body = {
+        "digest": digest_of(document),
+        "outcome": document["outcome"],
+        "allowed": decision.allowed,
+        "decision": document,
+        **kept,
+    }
+    return body, parts

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from guard.core.canonical import digest_of
 from guard.core.model import Decision
 from guard.core.permit import Permit, check_form
-from guard.journeys.keeping import kept_with
+from guard.journeys.keeping import recorded
 from guard.journeys.reconcile import Attempt
 from guard.ports import Ledger
 from guard.render.decision_json import decision_document
@@ -32,7 +31,7 @@ def issue(
     """Put a promotion that is a GO on record, in this order: request, decision, permit. `asked` goes into the request;
     `life` is how long the permit lives unless the evidence ends before; `mover` is `service` where nobody but the
     service moves the branch. Raises PermitError, LedgerError."""
-    candidate, document = decision.candidate, decision_document(decision)
+    candidate, (told, parts) = decision.candidate, recorded(decision, decision_document(decision))
     move: dict[str, object] = {"ref": candidate.ref, "old": candidate.old, "new": candidate.new}
     made = Permit(
         id=permit,
@@ -41,7 +40,7 @@ def issue(
         old=candidate.old,
         new=candidate.new,
         tree=candidate.tree,
-        decision=digest_of(document),
+        decision=str(told["digest"]),
         policy=decision.policy_digest,
         by=by,
         issued=int(now.timestamp()),
@@ -50,15 +49,7 @@ def issue(
     check_form(made)
     body = {"promotion": promotion, **move, "by": by, **(asked or {})}
     requested = ledger.append("promotion.requested", body, at=now, once=f"promotion:{promotion}")
-    kept, parts = kept_with(decision)
-    told: dict[str, object] = {
-        "outcome": document["outcome"],
-        "allowed": decision.allowed,
-        "decision": document,
-        **kept,
-    }
-    recorded = {"promotion": promotion, "digest": made.decision, **told}
-    ledger.append("decision.recorded", recorded, at=now, parts=parts)
+    ledger.append("decision.recorded", {"promotion": promotion, **told}, at=now, parts=parts)
     issued = _issued(made, promotion) | ({"mover": mover} if mover else {})
     ledger.append("permit.issued", issued, at=now, once=f"permit.issued:{permit}")
     attempt = Attempt(
